@@ -1,0 +1,2 @@
+"""A Quatrix server to test and demonstrate against."""
+
