@@ -1,0 +1,190 @@
+"""The sign-in conversation, without I/O: a generator that yields steps and is sent answers.
+
+It reads: Basic login, then done (200) or a second factor wanted (207, which is no success), then done. A
+CAPTCHA block or a rejection never gets here; the sender of the steps raises those.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyotp
+
+from airflow_provider_quatrix.api.errors import (
+    CODE_MFA_REQUIRED,
+    CODE_PIN_REQUIRED,
+    Answer,
+    QuatrixMfaRequired,
+    QuatrixResponseError,
+)
+from airflow_provider_quatrix.api.retry import Repeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOTP_PERIOD = 30
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a connection signs in with. Nothing of it is shown by ``repr``.
+
+    :param login: e-mail address.
+    :param password: password.
+    :param totp_secret: base32 secret of the authenticator app, for accounts with 2FA.
+    :param pin: PIN, for accounts with a PIN as second factor.
+    """
+
+    login: str = field(repr=False)
+    password: str = field(repr=False)
+    totp_secret: str | None = field(default=None, repr=False)
+    pin: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class SendPassword:
+    """Send ``GET session/login`` with these credentials in a Basic header."""
+
+    authorization: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SendCode:
+    """Send ``POST session/login`` with a second factor.
+
+    :param session_id: pending session of the 207 answer.
+    :param auth_type: ``2FA`` or ``PIN``.
+    :param code: the second factor.
+    :param totp_step: number of the 30-second step the code belongs to, to be remembered *before* sending.
+    :param repeat: when the code may be sent again.
+    """
+
+    session_id: str = field(repr=False)
+    auth_type: str
+    code: str = field(repr=False)
+    totp_step: int | None
+    repeat: Repeat
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Wait before the next step: the code of this half minute was used already."""
+
+    seconds: float
+
+
+Step = SendPassword | SendCode | Wait
+Conversation = Generator[Step, Answer | None, str]
+
+
+def basic_authorization(login: str, password: str) -> str:
+    """Return the value of a Basic ``Authorization`` header, in UTF-8."""
+    return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()
+
+
+def check_totp_secret(secret: str) -> None:
+    """Check that a TOTP secret is base32.
+
+    :param secret: as shown by the service when 2FA is set up; spaces and case do not matter.
+    :raises ValueError: it is not; the message does not repeat it.
+    """
+    compact = _compact(secret)
+    try:
+        base64.b32decode(compact + "=" * (-len(compact) % 8), casefold=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("is not base32 (letters A-Z and digits 2-7)") from None
+    if not compact:
+        raise ValueError("is empty")
+
+
+def _compact(secret: str) -> str:
+    return secret.replace(" ", "").rstrip("=")
+
+
+def sign_in(
+    credentials: Credentials,
+    *,
+    now: Callable[[], float],
+    mfa_code: str | None = None,
+    last_totp_step: int | None = None,
+) -> Conversation:
+    """Hold the sign-in conversation.
+
+    :param credentials: the connection's.
+    :param now: the present, Unix time.
+    :param mfa_code: a second factor that a person gave for this one login; goes before the connection's.
+    :param last_totp_step: step of the last TOTP code that was sent, so that no code is sent twice.
+    :return: the session id, once signed in.
+    :raises QuatrixMfaRequired: a second factor is wanted that is not at hand.
+    :raises QuatrixResponseError: an answer without a session id.
+    """
+    answer = yield SendPassword(basic_authorization(credentials.login, credentials.password))
+    session_id = session_id_of(answer)
+    if answer is None or answer.status != 207:
+        return session_id
+    wanted = answer.headers.get("Mfa-Code", "").strip()
+    if wanted == str(CODE_MFA_REQUIRED):
+        if mfa_code is not None:
+            code, step = mfa_code, None
+        else:
+            code, step = yield from _fresh_totp(credentials.totp_secret, now, last_totp_step)
+        answer = yield SendCode(session_id, "2FA", code, step, Repeat.UNSENT)
+    elif wanted == str(CODE_PIN_REQUIRED):
+        pin = mfa_code or credentials.pin
+        if pin is None:
+            raise QuatrixMfaRequired(
+                207,
+                CODE_PIN_REQUIRED,
+                "The account wants a PIN as second factor: set `pin` in the connection's extra, or an `api_key`, "
+                "or pass mfa_code to the login",
+            )
+        answer = yield SendCode(session_id, "PIN", pin, None, Repeat.SAFE)
+    else:
+        raise QuatrixMfaRequired(
+            207,
+            None,
+            f"The account wants a second factor of a kind that this package does not know (Mfa-Code "
+            f"{wanted[:10] or 'absent'}): use an `api_key` in the connection's extra",
+        )
+    return session_id_of(answer, fallback=session_id)
+
+
+def _fresh_totp(
+    secret: str | None, now: Callable[[], float], last_step: int | None
+) -> Generator[Step, Answer | None, tuple[str, int]]:
+    if secret is None:
+        raise QuatrixMfaRequired(
+            207,
+            CODE_MFA_REQUIRED,
+            "The account wants a 2FA code: set `totp_secret` in the connection's extra to sign in unattended, or "
+            "an `api_key`, or pass mfa_code to the login",
+        )
+    step = int(now() // TOTP_PERIOD)
+    if last_step is not None and step <= last_step:
+        yield Wait((last_step + 1) * TOTP_PERIOD - now())
+        step = max(last_step + 1, int(now() // TOTP_PERIOD))
+    return pyotp.TOTP(_compact(secret)).at(step * TOTP_PERIOD), step
+
+
+def session_id_of(answer: Answer | None, fallback: str | None = None) -> str:
+    """Return the session id of a login answer: from the body, else from the header.
+
+    :param answer: a login answer.
+    :param fallback: id to take if the answer has none.
+    :return: the id.
+    :raises QuatrixResponseError: there is none anywhere.
+    """
+    status = 0 if answer is None else answer.status
+    body = None if answer is None else answer.json()
+    for candidate in (
+        body.get("session_id") if isinstance(body, dict) else None,
+        None if answer is None else answer.headers.get("X-Auth-Token"),
+        fallback,
+    ):
+        if isinstance(candidate, str) and candidate:
+            return candidate
+    raise QuatrixResponseError(f"Quatrix answered the login without a session id (HTTP {status})", status)

@@ -1,0 +1,102 @@
+"""Keeps secrets out of texts that people read: exception messages, log lines, ``repr``."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MASK = "***"
+
+# A process that renews sessions for months must not collect every id it ever saw; an id this far back
+# has long been ended by the service.
+_MOST_REMEMBERED = 1_000
+# Shorter values (a PIN of two digits, say) would tear holes into harmless text.
+_SHORTEST = 4
+
+# Ids of sessions and links are UUIDs. A cut-short answer may hold only the first part of one that nobody
+# told us about yet, hence the pattern needs no complete UUID.
+_UUID_LIKE = re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{1,4}-?){0,3}[0-9a-fA-F]{0,12}")
+_SECRET_MEMBER = re.compile(
+    r"""(["']?(?:session_?id|token|x-auth-token|upload_?key|key|api_?key|password|code|pin|secret|authorization)["']?"""
+    r"""\s*[:=]\s*["']?)(?!\d{1,3}\b)[^"'\s,;&}]+""",
+    re.IGNORECASE,
+)
+
+
+class Redactor:
+    """The secrets of one client, and the means to take them out of a text.
+
+    :param on_secret: called once with every new secret, so that a host application can teach it to its own
+        log masking.
+    """
+
+    def __init__(self, on_secret: Callable[[str], None] | None = None) -> None:
+        self._on_secret = on_secret
+        self._secrets: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+        _wire_log_filter.redactors.add(self)
+
+    def add(self, *secrets: str | None) -> None:
+        """Remember secrets; empty and very short values are ignored."""
+        for secret in secrets:
+            if not secret or len(secret) < _SHORTEST:
+                continue
+            with self._lock:
+                known = secret in self._secrets
+                self._secrets[secret] = None
+                self._secrets.move_to_end(secret)
+                while len(self._secrets) > _MOST_REMEMBERED:
+                    self._secrets.popitem(last=False)
+            if not known and self._on_secret is not None:
+                self._on_secret(secret)
+
+    def known(self, text: str) -> str:
+        """Replace the known secrets in ``text``."""
+        with self._lock:
+            secrets = sorted(self._secrets, key=len, reverse=True)
+        for secret in secrets:
+            text = text.replace(secret, MASK)
+        return text
+
+    def __call__(self, text: str) -> str:
+        """Replace the known secrets in ``text``, and all that looks like one.
+
+        :param text: what a server sent or an error says.
+        :return: the text, safe to log.
+        """
+        return _UUID_LIKE.sub(MASK, _SECRET_MEMBER.sub(rf"\1{MASK}", self.known(text)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(secrets={len(self._secrets)})"
+
+
+class _WireLogFilter(logging.Filter):
+    """Masks urllib3's debug lines, which name the URL and so an upload key, a link or a CAPTCHA token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redactors: weakref.WeakSet[Redactor] = weakref.WeakSet()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record's message; every record passes.
+
+        :param record: a line of urllib3's connection log.
+        :return: always ``True``.
+        """
+        message = clean = record.getMessage()
+        for redactor in tuple(self.redactors):
+            clean = redactor.known(clean)
+        if clean != message:
+            record.msg, record.args = clean, ()
+        return True
+
+
+_wire_log_filter = _WireLogFilter()
+logging.getLogger("urllib3.connectionpool").addFilter(_wire_log_filter)

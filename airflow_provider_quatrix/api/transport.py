@@ -1,0 +1,292 @@
+"""One HTTP connection pool to one Quatrix host: TLS, proxy, time limits, redirects and retries."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import logging
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from airflow_provider_quatrix import __version__
+from airflow_provider_quatrix.api.errors import (
+    DEFAULT_CAPTCHA_PATTERN,
+    Answer,
+    QuatrixResponseError,
+    QuatrixTransportError,
+    TransportStage,
+    error_from,
+    malformed,
+)
+from airflow_provider_quatrix.api.redaction import Redactor
+from airflow_provider_quatrix.api.retry import Repeat, RetryPolicy, parse_retry_after
+
+if TYPE_CHECKING:
+    import tenacity
+
+log = logging.getLogger(__name__)
+
+API_ROOT = "/api/1.0/"
+_MOST_REDIRECTS = 5
+_BLOCK = 64 * 1024
+# Metadata of a folder with 100,000 entries stays far below; an endless body ends here.
+_LARGEST_ANSWER = 256 * 1024 * 1024
+_POOL_SIZE = 32
+
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One API call, before credentials.
+
+    :param method: HTTP method.
+    :param path: path below the API's root, such as ``session/keepalive``.
+    :param headers: further headers.
+    :param params: query parameters.
+    :param json: body to be sent as JSON.
+    :param repeat: when the call may be sent again.
+    :param before_try: called ahead of every single try; what it raises ends the call.
+    :param accepts: picks answers that are results although their status says error.
+    """
+
+    method: str
+    path: str
+    headers: Headers = field(default_factory=dict, repr=False)
+    params: Mapping[str, str] | None = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
+    repeat: Repeat = Repeat.SAFE
+    before_try: Callable[[], None] | None = field(default=None, repr=False)
+    accepts: Callable[[Answer], bool] | None = field(default=None, repr=False)
+
+
+class _Credentials(AuthBase):
+    """Sets the credential headers, and by being there keeps requests from looking into ``~/.netrc``."""
+
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(self._headers)
+        return request
+
+
+class Transport:
+    """Sends calls to one host and returns complete answers, or raises what is the matter.
+
+    :param base_url: scheme and host of the account, such as ``https://acme.quatrix.it``.
+    :param verify: whether TLS certificates are checked, or the path of a file with the CAs to trust.
+    :param proxy: URL of a proxy for all calls; without one the environment's proxies are used.
+    :param connect_timeout: seconds to wait for a connection.
+    :param read_timeout: seconds to wait for the next bytes of an answer.
+    :param user_agent: put ahead of this package's own product name.
+    :param policy: how long and how often a call is tried.
+    :param captcha_pattern: how a CAPTCHA block is recognised.
+    :param redactor: keeps secrets out of messages.
+    :param sleep: waits between tries.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        verify: bool | str = True,
+        proxy: str | None = None,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 60.0,
+        user_agent: str = "",
+        policy: RetryPolicy | None = None,
+        captcha_pattern: str = DEFAULT_CAPTCHA_PATTERN,
+        redactor: Redactor | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.redactor = redactor or Redactor()
+        self.policy = policy or RetryPolicy()
+        self._verify = verify
+        self._proxies = {"http": proxy, "https": proxy} if proxy else None
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._captcha_pattern = captcha_pattern
+        self._sleep = sleep
+        self._session = self._open(user_agent)
+        if proxy:
+            self.redactor.add(urlsplit(proxy).password)
+        if verify is False:
+            # Said once in the log; urllib3 would say it at every call.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            log.warning(
+                "TLS certificates of %s are not verified (verify=false): anybody on the way can read the "
+                "credentials. Give the file of your CA in `verify` instead.",
+                self.base_url,
+            )
+
+    @staticmethod
+    def _open(user_agent: str) -> requests.Session:
+        session = requests.Session()
+        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=_POOL_SIZE, max_retries=0)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        product = f"airflow-provider-quatrix/{__version__} Python/{platform.python_version()}"
+        session.headers.update({"User-Agent": f"{user_agent} {product}".strip(), "Accept": "application/json"})
+        # The API has no cookies; one kept by accident would be a session shared by accident.
+        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        return session
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def send(self, call: Call, credentials: Headers) -> Answer:
+        """Send a call, again where that is safe, and return a success.
+
+        :param call: what to send.
+        :param credentials: headers that prove who asks; they never follow to another host.
+        :return: a complete answer with a status below 300 (207 included).
+        :raises QuatrixTransportError: no complete answer within the time limits.
+        :raises QuatrixResponseError: an answer that is not JSON, or cut short.
+        :raises QuatrixApiError: an error answer, as the member of the tree that it stands for.
+        """
+        started = time.monotonic()
+
+        def attempt() -> Answer:
+            if call.before_try is not None:
+                call.before_try()
+            left = self.policy.deadline - (time.monotonic() - started)
+            return self._checked(call, self._exchange(call, credentials, max(left, 0.001)))
+
+        return self.policy.retrying(call.repeat, sleep=self._sleep, before_sleep=self._tell)(attempt)
+
+    def _tell(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        log.info("%s; trying again in %.1f s", self.redactor(str(error)), state.upcoming_sleep)
+
+    def _checked(self, call: Call, answer: Answer) -> Answer:
+        if call.accepts is not None and call.accepts(answer):
+            return answer
+        if answer.status < 300:
+            if answer.body.strip() and answer.json() is None:
+                raise malformed(answer, "an answer that is not JSON", self.redactor)
+            return answer
+        raise error_from(
+            answer,
+            redact=self.redactor,
+            captcha_pattern=self._captcha_pattern,
+            retry_after=parse_retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
+        )
+
+    def _exchange(self, call: Call, credentials: Headers, left: float) -> Answer:
+        """Send once, follow redirects on the same host, and read the whole answer."""
+        url = urljoin(self.base_url + API_ROOT, call.path)
+        if call.params:
+            url = f"{url}?{urlencode(call.params)}"
+        ends = time.monotonic() + left
+        for _ in range(_MOST_REDIRECTS + 1):
+            response = self._once(call, url, credentials, ends - time.monotonic())
+            with response:
+                if not response.is_redirect:
+                    return self._read(response, ends)
+                url = self._redirected(call, url, response)
+        raise QuatrixResponseError(f"{self.base_url} redirects in circles", response.status_code)
+
+    def _once(self, call: Call, url: str, credentials: Headers, left: float) -> requests.Response:
+        left = max(left, 0.001)
+        try:
+            return self._session.request(
+                call.method,
+                url,
+                json=call.json,
+                headers=dict(call.headers),
+                auth=_Credentials(credentials),
+                timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
+                verify=self._verify,
+                proxies=self._proxies,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            # requests' own message may hold the URL with a key or a token in it, hence "from None".
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> QuatrixTransportError:
+        cause = self.redactor(_innermost(error))
+        if isinstance(error, requests.exceptions.SSLError):
+            return QuatrixTransportError(
+                f"TLS with {self.base_url} failed: {cause}. If the host is right, give the file of the CA that "
+                "signed its certificate in `verify`.",
+                TransportStage.TLS,
+            )
+        if isinstance(error, requests.exceptions.ProxyError):
+            return QuatrixTransportError(f"The proxy to {self.base_url} failed: {cause}", TransportStage.PROXY)
+        if isinstance(error, requests.exceptions.ReadTimeout):
+            return QuatrixTransportError(
+                f"{self.base_url} did not answer within the time limit ({self._read_timeout:g} s)",
+                TransportStage.SENT,
+            )
+        if isinstance(error, requests.exceptions.ConnectTimeout) or _never_connected(error):
+            return QuatrixTransportError(f"{self.base_url} cannot be reached: {cause}", TransportStage.ADDRESS)
+        return QuatrixTransportError(
+            f"The connection to {self.base_url} broke before the answer: {cause}", TransportStage.SENT
+        )
+
+    def _redirected(self, call: Call, url: str, response: requests.Response) -> str:
+        target = urljoin(url, response.headers["Location"])
+        old, new = urlsplit(url), urlsplit(target)
+        same_place = old.netloc == new.netloc and new.scheme in (old.scheme, "https")
+        keeps_method = call.method == "GET" or response.status_code in (307, 308)
+        if same_place and keeps_method:
+            return target
+        raise QuatrixResponseError(
+            f"{self.base_url} redirects to {new.scheme}://{new.hostname}, where no credentials are sent. If that "
+            "is the account's own address, set it as the connection's host.",
+            response.status_code,
+        )
+
+    def _read(self, response: requests.Response, ends: float) -> Answer:
+        body = bytearray()
+        try:
+            # Piece by piece as it comes, for a server that drips bytes never runs into the read timeout.
+            while piece := response.raw.read1(_BLOCK, decode_content=True):
+                body += piece
+                if time.monotonic() > ends:
+                    raise QuatrixTransportError(
+                        f"{self.base_url} did not finish its answer within {self.policy.deadline:g} s",
+                        TransportStage.SENT,
+                    )
+                if len(body) > _LARGEST_ANSWER:
+                    answer = Answer(response.status_code, response.headers, bytes(body))
+                    raise malformed(answer, "an answer that does not end", self.redactor)
+        except (urllib3.exceptions.HTTPError, OSError):
+            answer = Answer(response.status_code, response.headers, bytes(body))
+            raise malformed(answer, "an answer that was cut short", self.redactor, cut=True) from None
+        return Answer(response.status_code, response.headers, bytes(body))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_url!r})"
+
+
+def _innermost(error: BaseException) -> str:
+    """Return the root of a chain of wrapped errors: the one line that says what happened."""
+    seen: BaseException = error
+    while True:
+        inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        seen = inner
+    text = seen.args[-1] if seen.args and isinstance(seen.args[-1], str) else str(seen)
+    return text.rpartition("object at 0x")[2].partition(": ")[2] or text if "object at 0x" in text else text
+
+
+def _never_connected(error: BaseException) -> bool:
+    inner = error.args[0] if error.args else None
+    reason = getattr(inner, "reason", inner)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
