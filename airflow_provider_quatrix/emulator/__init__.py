@@ -1,2 +1,7 @@
-"""A Quatrix server to test and demonstrate against."""
+"""A Quatrix server to test and demonstrate against.
 
+Nothing is imported here: :mod:`.handle` must work where only ``requests`` is installed, against an emulator that
+runs elsewhere.
+"""
+
+from __future__ import annotations

@@ -1,0 +1,62 @@
+"""The emulator as an ASGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from . import routes_control, routes_profile, routes_session
+from .bodies import JSON
+from .errors import NOT_FOUND, NOT_SUPPORTED, UNKNOWN_ERROR, ApiError
+from .gate import Gate, Templates
+from .settings import EmulatorSettings
+from .state import EmulatorState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .accounts import ApiKeySpec, UserSpec
+
+API_ROUTERS = (routes_session.router, routes_profile.router)
+"""The routers of the service itself; those of further calls are added here."""
+
+
+async def _api_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):
+        raise error
+    return Response(error.body(), error.status, error.headers, JSON)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = {404: NOT_FOUND, 405: NOT_SUPPORTED}.get(error.status_code, UNKNOWN_ERROR)
+    headers = dict(error.headers or {})
+    return await _api_error(request, ApiError(error.status_code, code, str(error.detail), headers=headers))
+
+
+def create_app(
+    settings: EmulatorSettings | None = None,
+    users: Iterable[UserSpec] = (),
+    api_keys: Iterable[ApiKeySpec] = (),
+) -> Gate:
+    """Make an emulator.
+
+    :param settings: how to behave; the defaults when None.
+    :param users: who exists at the start and after a reset.
+    :param api_keys: keys that exist at the start and after a reset.
+    :return: an ASGI application. It must be served by :class:`.server.EmulatorServer` for faults that cut
+        connections.
+    :raises ValueError: for unsuitable settings, or a key without a user.
+    """
+    state = EmulatorState(settings or EmulatorSettings(), users, api_keys)
+    app = FastAPI(title="Quatrix emulator", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.emulator = state
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    for router in (*API_ROUTERS, routes_control.router):
+        app.include_router(router)
+    paths = [route.path for router in API_ROUTERS for route in router.routes if hasattr(route, "path")]
+    return Gate(app, state, Templates(paths))

@@ -1,0 +1,67 @@
+"""Reading and writing JSON bodies."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Response
+
+from .errors import BAD_PARAMETER, ApiError
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+MAX_JSON_BYTES = 1 << 20
+JSON = "application/json"
+
+
+async def read_json(request: Request) -> Any:
+    """Read a JSON body.
+
+    :param request: the request.
+    :return: what it holds.
+    :raises ApiError: 400 when it is no JSON or far too long.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_JSON_BYTES:
+            raise ApiError(400, BAD_PARAMETER, "The body is too long", headers={"Connection": "close"})
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise ApiError(400, BAD_PARAMETER, "The body is not valid JSON") from None
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Read a JSON body that must be an object.
+
+    :param request: the request.
+    :return: its members.
+    :raises ApiError: 400 when it is something else.
+    """
+    value = await read_json(request)
+    if not isinstance(value, dict):
+        raise ApiError(400, BAD_PARAMETER, "The body is not a JSON object")
+    return value
+
+
+def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Answer with JSON.
+
+    :param value: what to send.
+    :param status: HTTP status.
+    :param headers: further headers.
+    :return: the answer.
+    """
+    return Response(json.dumps(value, ensure_ascii=False), status, headers, JSON)
+
+
+def empty_response(status: int = 200) -> Response:
+    """Answer as the service does where it has nothing to say: content type JSON, and no content.
+
+    :param status: HTTP status.
+    :return: the answer.
+    """
+    return Response(b"", status, media_type=JSON)

@@ -1,0 +1,78 @@
+"""What the service answers when it refuses: the ErrorModel and its codes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+UNKNOWN_ERROR = -1
+BAD_PARAMETER = 10
+MISSING_PARAMETER = 11
+NOT_FOUND = 20
+NOT_SUPPORTED = 21
+
+
+class ApiError(Exception):
+    """A refusal of the API: an HTTP status and an ErrorModel.
+
+    :param status: HTTP status.
+    :param code: the service's own code.
+    :param msg: text for a person.
+    :param details: further members; left out of the body when None.
+    :param headers: headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: int,
+        msg: str,
+        details: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(msg)
+        self.status = status
+        self.code = code
+        self.msg = msg
+        self.details = details
+        self.headers = headers or {}
+
+    def body(self) -> bytes:
+        """The ErrorModel as it goes over the wire.
+
+        :return: JSON.
+        """
+        return error_body(self.code, self.msg, self.details)
+
+
+def error_body(code: int, msg: str, details: dict[str, Any] | None = None) -> bytes:
+    """Make an ErrorModel.
+
+    :param code: the service's own code.
+    :param msg: text for a person.
+    :param details: further members; left out when None.
+    :return: JSON.
+    """
+    model: dict[str, Any] = {"code": code, "msg": msg}
+    if details is not None:
+        model["details"] = details
+    return json.dumps(model, ensure_ascii=False).encode()
+
+
+def bad_parameter(name: str, why: str = "has a bad value") -> ApiError:
+    """The answer to a parameter that cannot be used.
+
+    :param name: the parameter.
+    :param why: what is wrong, as the rest of a sentence.
+    :return: 400 with code 10.
+    """
+    return ApiError(400, BAD_PARAMETER, f"Parameter '{name}' {why}")
+
+
+def missing_parameter(name: str) -> ApiError:
+    """The answer to an absent parameter.
+
+    :param name: the parameter.
+    :return: 400 with code 11.
+    """
+    return ApiError(400, MISSING_PARAMETER, f"Parameter '{name}' is missing")

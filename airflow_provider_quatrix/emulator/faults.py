@@ -1,0 +1,176 @@
+"""Trouble on demand: which call it strikes, how often, and what it does."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from .errors import UNKNOWN_ERROR, error_body
+from .settings import Count, Status  # noqa: TC001 - pydantic reads the annotations
+
+FaultBody = Literal["json", "html", "empty"]
+
+_HTML = b"<html><head><title>%d</title></head><body><h1>%d</h1><p>The service is unavailable.</p></body></html>"
+
+
+@dataclass
+class Fault:
+    """One kind of trouble.
+
+    Without ``status`` and ``body`` the call is answered by the emulator itself, only later, with further headers or
+    cut short. With one of them the call never reaches the emulator, unless ``carry_out`` is set.
+
+    :param path: path from the root of the server, or a pattern with ``*``, ``?`` and ``[]``; ``*`` matches ``/`` too.
+    :param method: HTTP method; None for all.
+    :param times: how many calls it strikes; None for all.
+    :param after: how many matching calls it lets pass first.
+    :param probability: how likely it strikes a matching call; None for always.
+    :param status: status of the answer; 200 when only ``body`` is given.
+    :param headers: headers of the answer, or further headers of the emulator's own.
+    :param body: body of the answer; anything but text is sent as JSON. None: see the setting ``fault_body``.
+    :param delay: seconds of real time to wait first.
+    :param cut: ``connection`` closes the connection instead of an answer; ``body`` sends all headers and half of the
+        body, then closes.
+    :param carry_out: whether the call takes effect although its answer is lost.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    path: str
+    method: str | None = None
+    times: Count | None = 1
+    after: Annotated[int, Field(ge=0)] = 0
+    probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    status: Status | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    delay: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    cut: Literal["connection", "body"] | None = None
+    carry_out: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.path.startswith("/"):
+            raise ValueError("path must start with '/'")
+        self.path = self.path.rstrip("/") or "/"
+        if self.method is not None:
+            self.method = self.method.upper()
+        for name, value in self.headers.items():
+            if not name.isascii() or not name.replace("-", "").isalnum():
+                raise ValueError("headers: a name may hold letters, digits and '-' only")
+            if not value.isprintable() or not value.isascii():
+                raise ValueError("headers: a value may hold printable ASCII only")
+
+    @property
+    def answers(self) -> bool:
+        """Whether the fault makes the answer itself.
+
+        :return: False when the emulator's own answer is used.
+        """
+        return self.status is not None or self.body is not None
+
+    def answer(self, default: FaultBody) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Make the answer.
+
+        :param default: the body of a fault that names none.
+        :return: status, headers and body.
+        """
+        status = self.status or 200
+        content_type = b"application/json"
+        if self.body is not None:
+            text = self.body if isinstance(self.body, str) else json.dumps(self.body)
+            body = text.encode()
+            if text.lstrip().startswith("<"):
+                content_type = b"text/html; charset=utf-8"
+        elif default == "json":
+            body = error_body(UNKNOWN_ERROR, "Injected fault")
+        elif default == "html":
+            body, content_type = _HTML % (status, status), b"text/html; charset=utf-8"
+        else:
+            body = b""
+        headers = self.raw_headers()
+        if not any(name == b"content-type" for name, _ in headers):
+            headers.append((b"content-type", content_type))
+        if status not in (204, 304):
+            headers = [(name, value) for name, value in headers if name != b"content-length"]
+            headers.append((b"content-length", str(len(body)).encode()))
+            return status, headers, body
+        return status, headers, b""
+
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI wants them.
+
+        :return: lower-case names and values.
+        """
+        return [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is left of the fault, for tests and the page.
+
+        :return: values that JSON can carry; bodies are left out.
+        """
+        return {
+            "path": self.path,
+            "method": self.method,
+            "times": self.times,
+            "after": self.after,
+            "status": self.status,
+            "delay": self.delay,
+            "cut": self.cut,
+        }
+
+
+class Faults:
+    """The faults that are armed, in the order they were added; the first that is due strikes."""
+
+    def __init__(self) -> None:
+        self.clear(seed=0)
+
+    def clear(self, seed: int) -> None:
+        """Disarm all.
+
+        :param seed: where the random numbers start again.
+        """
+        self._armed: list[Fault] = []
+        # Not for secrets: a test must see the same faults in every run.
+        self._random = random.Random(seed)  # noqa: S311
+
+    def add(self, fault: Fault) -> None:
+        """Arm a fault.
+
+        :param fault: what shall happen.
+        """
+        self._armed.append(fault)
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Find the fault that strikes a call, and use it up.
+
+        :param method: HTTP method.
+        :param path: path without a slash at the end.
+        :return: the fault, or None.
+        """
+        for fault in self._armed:
+            if fault.method not in (None, method) or not fnmatchcase(path, fault.path):
+                continue
+            if fault.after:
+                fault.after -= 1
+                continue
+            if fault.probability is not None and self._random.random() >= fault.probability:
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+                if not fault.times:
+                    self._armed.remove(fault)
+            return fault
+        return None
+
+    def as_list(self) -> list[dict[str, Any]]:
+        """The armed faults.
+
+        :return: one entry each.
+        """
+        return [fault.as_dict() for fault in self._armed]

@@ -1,0 +1,174 @@
+"""The control calls: what a test or the page changes from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from .accounts import ApiKeySpec, UserSpec
+from .auth import state_of
+from .bodies import json_response, read_json
+from .errors import ApiError
+from .faults import Fault
+from .settings import validated
+from .state import UnknownObjectError
+
+router = APIRouter()
+_PREFIX = "/_emulator"
+
+
+@dataclass(frozen=True)
+class ResetRequest:
+    """What a reset shall differ in from the start of the server."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    settings: dict[str, Any] | None = None
+    users: list[UserSpec] | None = None
+    api_keys: list[ApiKeySpec] | None = None
+
+
+@dataclass(frozen=True)
+class ExpireRequest:
+    """Whose sessions shall expire; everybody's without an e-mail."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    email: str | None = None
+
+
+@dataclass(frozen=True)
+class ClockRequest:
+    """How far to advance the clock."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    advance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+_RESET = TypeAdapter(ResetRequest)
+_USER = TypeAdapter(UserSpec)
+_API_KEY = TypeAdapter(ApiKeySpec)
+_EXPIRE = TypeAdapter(ExpireRequest)
+_FAULT = TypeAdapter(Fault)
+_CLOCK = TypeAdapter(ClockRequest)
+_SETTINGS = TypeAdapter(dict[str, Any])
+
+Handler = Callable[[Request], Awaitable[Any]]
+
+
+def _control(method: str, path: str) -> Callable[[Handler], Handler]:
+    """Register a control call; whatever is wrong with it is answered as ``{"error": …}``."""
+
+    def register(handler: Handler) -> Handler:
+        async def call(request: Request) -> Response:
+            try:
+                result = await handler(request)
+            except UnknownObjectError as error:
+                return json_response({"error": str(error)}, 404)
+            except (ValueError, ApiError) as error:
+                return json_response({"error": str(error)}, 400)
+            return json_response({} if result is None else result)
+
+        router.add_api_route(_PREFIX + path, call, methods=[method])
+        return handler
+
+    return register
+
+
+async def _body(request: Request) -> Any:
+    return await read_json(request) if request.headers.get("content-length", "0") != "0" else {}
+
+
+@router.get("/")
+async def page() -> Response:
+    """Show the page.
+
+    :return: HTML.
+    """
+    html = (files(__package__) / "page.html").read_bytes()
+    policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    return Response(html, headers=headers, media_type="text/html; charset=utf-8")
+
+
+@_control("POST", "/reset")
+async def _reset(request: Request) -> None:
+    wanted = validated(_RESET, await _body(request))
+    state_of(request).reset(wanted.settings, wanted.users, wanted.api_keys)
+
+
+@_control("GET", "/state")
+async def _state(request: Request) -> Any:
+    return state_of(request).as_dict()
+
+
+@_control("POST", "/settings")
+async def _settings(request: Request) -> Any:
+    state = state_of(request)
+    state.settings = state.settings.replace(**validated(_SETTINGS, await _body(request)))
+    return state.settings.as_dict()
+
+
+@_control("POST", "/users")
+async def _add_user(request: Request) -> Any:
+    user = state_of(request).add_user(validated(_USER, await _body(request)))
+    return {"id": user.id, "email": user.spec.email}
+
+
+@_control("POST", "/users/{email}/block")
+async def _block_user(request: Request) -> None:
+    state_of(request).block_user(request.path_params["email"])
+
+
+@_control("POST", "/users/{email}/unblock")
+async def _unblock_user(request: Request) -> None:
+    state_of(request).unblock_user(request.path_params["email"])
+
+
+@_control("POST", "/api-keys")
+async def _add_api_key(request: Request) -> None:
+    state_of(request).add_api_key(validated(_API_KEY, await _body(request)))
+
+
+@_control("POST", "/sessions/expire")
+async def _expire_sessions(request: Request) -> Any:
+    return {"expired": state_of(request).expire_sessions(validated(_EXPIRE, await _body(request)).email)}
+
+
+@_control("POST", "/sessions/{session_id}/block")
+async def _block_session(request: Request) -> None:
+    state_of(request).block_session(request.path_params["session_id"])
+
+
+@_control("POST", "/sessions/{session_id}/unblock")
+async def _unblock_session(request: Request) -> None:
+    state_of(request).unblock_session(request.path_params["session_id"])
+
+
+@_control("POST", "/sessions/{session_id}/expire")
+async def _expire_session(request: Request) -> None:
+    state_of(request).expire_session(request.path_params["session_id"])
+
+
+@_control("POST", "/faults")
+async def _add_fault(request: Request) -> None:
+    state_of(request).faults.add(validated(_FAULT, await _body(request)))
+
+
+@_control("DELETE", "/faults")
+async def _clear_faults(request: Request) -> None:
+    state = state_of(request)
+    state.faults.clear(state.settings.random_seed)
+
+
+@_control("POST", "/clock")
+async def _clock(request: Request) -> Any:
+    clock = state_of(request).clock
+    clock.advance(validated(_CLOCK, await _body(request)).advance)
+    return {"now": clock.now(), "offset": clock.offset}

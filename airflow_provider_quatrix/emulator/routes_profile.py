@@ -1,0 +1,74 @@
+"""The profile calls."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from .accounts import stable_id
+from .auth import CallerOf  # noqa: TC001 - FastAPI reads the annotations
+from .bodies import json_response
+
+router = APIRouter(prefix="/api/1.0/profile")
+
+ACCOUNT_LIMIT = 1 << 40
+ALL_OPERATIONS = (1 << 16) - 1
+
+
+@router.get("")
+async def profile(request: Request, caller: CallerOf) -> Response:
+    """Tell the caller about themselves.
+
+    :param request: the request.
+    :param caller: who makes the call.
+    :return: the profile.
+    """
+    user = caller.user
+    spec = user.spec
+    created = int(user.created)
+    return json_response(
+        {
+            "id": user.id,
+            "name": spec.name or spec.email.partition("@")[0],
+            "email": spec.email,
+            "super_admin": "",
+            "home_id": stable_id("home", spec.key),
+            "incoming_id": stable_id("incoming", spec.key),
+            "outgoing_id": stable_id("outgoing", spec.key),
+            "channel_id": stable_id("channel", spec.key),
+            "account_id": user.account_id,
+            "storage_id": stable_id("storage"),
+            "operations": ALL_OPERATIONS,
+            "max_file_size": None,
+            "max_files_per_share": None,
+            "plan": "emulator",
+            "is_contact": spec.is_contact,
+            "language": "en_US",
+            "created": created,
+            "modified": created,
+            "quota": -1,
+            "status": "A",
+            "uid": None,
+            "gid": None,
+            "has_key": False,
+            "pgp_enabled": False,
+            "message_signature": "",
+            "services": [{"id": stable_id("service"), "service_key": "quatrix"}],
+            "share_types": {"public_share": True, "restricted_share": True, "tracked_share": True},
+            "unique_login": spec.key,
+            "auth_methods": [] if spec.second_factor is None else [spec.second_factor],
+            "forced_auth": [],
+            "account_status": "A",
+            "sftp_url": request.url.hostname or "",
+        }
+    )
+
+
+@router.get("/info")
+async def profile_info(caller: CallerOf) -> Response:
+    """Tell how much storage is used.
+
+    :param caller: who makes the call.
+    :return: bytes; a user limit of -1 means that the account's counts.
+    """
+    del caller
+    return json_response({"user_used": 0, "user_limit": -1, "acc_used": 0, "acc_limit": ACCOUNT_LIMIT})

@@ -1,0 +1,181 @@
+"""Every decision of the emulator that no published source settles, as a setting."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+T = TypeVar("T")
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Status = Annotated[int, Field(ge=200, le=599)]
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
+class EmulatorSettings:
+    """How the emulator behaves where the service's documentation is silent.
+
+    The defaults are the likeliest behaviour; the other values let a client be tried against a service that decided
+    otherwise.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    unauthorized_code: int = 70
+    """The code of the 401 that answers a missing, unknown or expired session and an unknown API key."""
+
+    wrong_password_code: int = 70
+    """The code of the 401 that answers a wrong e-mail or password."""
+
+    session_id_in: Literal["both", "body", "header"] = "both"
+    """Where a login returns the session id: member ``session_id``, header ``X-Auth-Token``, or both."""
+
+    idle_seconds: Seconds = 900.0
+    """A session ends when no call was accepted on it for so long."""
+
+    transfers_refresh: bool = True
+    """Whether moving file content counts as a call that keeps the session."""
+
+    max_age_seconds: Seconds | None = None
+    """A session ends at this age however busy it is; None for no such limit."""
+
+    max_sessions: Count | None = None
+    """How many sessions a user may have at once; one more ends the oldest. None for no such limit."""
+
+    dead_logout_status: Status = 401
+    """The status of a logout without a live session: below 300 with an empty body, else with an ErrorModel."""
+
+    mfa_code_2fa: int | None = 71
+    """``Mfa-Code`` of a login that wants a TOTP code, and the code of calls on such a session. None leaves the
+    header out."""
+
+    mfa_code_pin: int | None = 73
+    """``Mfa-Code`` of a login that wants a PIN, and the code of calls on such a session. None leaves the header
+    out."""
+
+    wrong_totp_code: int = 83
+    """The code of the 401 that answers a wrong or repeated TOTP code."""
+
+    wrong_pin_code: int = 84
+    """The code of the 401 that answers a wrong PIN."""
+
+    second_factor_new_id: bool = False
+    """Whether a passed second factor gives the session another id, which a client must adopt."""
+
+    login_limit: Count | None = 15
+    """How many logins of a user are let through per window; None for no limit."""
+
+    login_window_seconds: Seconds = 900.0
+    """The length of the sliding window of ``login_limit``."""
+
+    login_limit_status: Status = 429
+    """The status of a login beyond the limit."""
+
+    login_limit_code: int = 50
+    """The code of a login beyond the limit."""
+
+    login_limit_counts_refused: bool = False
+    """Whether logins beyond the limit fill the window too, so that a client that hammers never gets in again."""
+
+    retry_after: Literal["seconds", "date", "none"] = "seconds"
+    """The form of the header ``Retry-After`` of a login beyond the limit."""
+
+    captcha_after_failures: Count | None = 5
+    """So many failed logins of a user in a row begin a CAPTCHA block; None for never. The last of them is still
+    answered as a wrong password, the next login as blocked."""
+
+    captcha_counts_wrong_codes: bool = False
+    """Whether a wrong second factor counts as a failed login."""
+
+    captcha_blocks_live_sessions: bool = True
+    """Whether the block of a user blocks the sessions opened before it too, or only further logins."""
+
+    captcha_status: Status = 401
+    """The status of a refusal that asks for a CAPTCHA."""
+
+    captcha_code: int = 70
+    """The code of a refusal that asks for a CAPTCHA."""
+
+    captcha_msg: str = "Captcha required"
+    """The ``msg`` of a refusal that asks for a CAPTCHA."""
+
+    captcha_details: bool = True
+    """Whether such a refusal has ``details`` with ``captcha_required`` and, for a login, ``session_id``."""
+
+    captcha_header: bool = True
+    """Whether a blocked login carries the session id in the header ``X-Auth-Token``."""
+
+    captcha_exempt: tuple[str, ...] = ("session/logout",)
+    """The calls that work on a blocked session, by path below ``/api/1.0/``."""
+
+    captcha_blocks_api_keys: bool = False
+    """Whether the block of a user is held against the user's API keys too."""
+
+    captcha_tokens: tuple[str, ...] = ("passed",)
+    """The tokens that pass the CAPTCHA."""
+
+    captcha_token_once: bool = False
+    """Whether each of these tokens passes one time only."""
+
+    captcha_unblock_ends_session: bool = False
+    """Whether login must be repeated after a passed CAPTCHA, because the blocked session ends with it."""
+
+    unblock_get: bool = False
+    """Whether ``GET session/unblock-captcha?token=`` works as well; otherwise it answers 405."""
+
+    bearer_session_status: Status = 200
+    """The status of keepalive and logout when called with an API key."""
+
+    fault_body: Literal["json", "html", "empty"] = "json"
+    """The body of an injected fault that names none: an ErrorModel, a page as a proxy sends it, or nothing."""
+
+    random_seed: int = 0
+    """Start of the random numbers that decide on faults with a probability; the same after every reset."""
+
+    def replace(self, **overrides: Any) -> EmulatorSettings:
+        """A copy with some settings changed.
+
+        :param overrides: settings by name.
+        :return: the checked copy.
+        :raises ValueError: for an unknown name or an unsuitable value, in one line.
+        """
+        values = {**asdict(self), **overrides}
+        return validated(_ADAPTER, values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings by name.
+
+        :return: values that JSON can carry.
+        """
+        return asdict(self)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The settings' names.
+
+        :return: in the order of declaration.
+        """
+        return [item.name for item in fields(cls)]
+
+
+def validated(adapter: TypeAdapter[T], value: object) -> T:
+    """Check a value against a type.
+
+    :param adapter: the type.
+    :param value: what came in.
+    :return: the value as that type.
+    :raises ValueError: one line that names each bad member, but never repeats a value, which may be a secret.
+    """
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        found = [
+            f"{'.'.join(str(part) for part in item['loc']) or 'body'}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        raise ValueError("; ".join(found)) from None
+
+
+_ADAPTER = TypeAdapter(EmulatorSettings)
