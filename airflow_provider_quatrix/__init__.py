@@ -2,4 +2,69 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return what Airflow's provider discovery wants to know; Airflow 2 and 3 read different keys of it."""
+    from airflow_provider_quatrix.hooks.connection import (
+        CONN_TYPE,
+        HOOK_CLASS,
+        HOOK_NAME,
+        conn_fields,
+        ui_field_behaviour,
+    )
+
+    package = __name__
+    return {
+        "package-name": "airflow-provider-quatrix",
+        "name": "Quatrix",
+        "description": "Quatrix, the managed file-transfer service by Maytech. An independent project.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": "Quatrix", "external-doc-url": "https://www.quatrix.com", "tags": ["service"]}
+        ],
+        "connection-types": [
+            {
+                "connection-type": CONN_TYPE,
+                "hook-class-name": HOOK_CLASS,
+                "hook-name": HOOK_NAME,
+                "ui-field-behaviour": {key.replace("_", "-"): value for key, value in ui_field_behaviour().items()},
+                "conn-fields": conn_fields(),
+            }
+        ],
+        "hooks": [{"integration-name": "Quatrix", "python-modules": [f"{package}.hooks.quatrix"]}],
+        "operators": [{"integration-name": "Quatrix", "python-modules": [f"{package}.operators.session"]}],
+        "sensors": [{"integration-name": "Quatrix", "python-modules": [f"{package}.sensors.captcha"]}],
+        "triggers": [
+            {
+                "integration-name": "Quatrix",
+                "python-modules": [f"{package}.triggers.captcha", f"{package}.triggers.session"],
+            }
+        ],
+        "config": {
+            "quatrix": {
+                "description": "Settings of the Quatrix provider.",
+                "options": {
+                    "session_store": {
+                        "description": "Where the sealed session of a connection is kept: `variable`, `memory`, or the "
+                        "path of a class with the methods read, write and delete that is made with the connection id.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "my_company.quatrix.VaultStore",
+                        "default": "variable",
+                    },
+                    "lock_dir": {
+                        "description": "Folder for the locks that let only one process of a host sign in at a time. "
+                        "Empty: a folder of the user's in the host's folder for temporary files.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/var/lock/airflow-quatrix",
+                        "default": "",
+                    },
+                },
+            }
+        },
+    }

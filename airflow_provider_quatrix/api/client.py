@@ -14,6 +14,7 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixApiError,
     QuatrixAuthenticationError,
     QuatrixCaptchaRequired,
+    QuatrixMfaRequired,
     QuatrixSessionExpired,
     malformed,
 )
@@ -147,7 +148,7 @@ class QuatrixClient:
         session_id = source.take()
         try:
             answer = self.call_as(call, session_id)
-        except QuatrixSessionExpired:
+        except (QuatrixSessionExpired, QuatrixMfaRequired):
             session_id = source.renew(session_id)
             answer = self._call_reporting(call, session_id)
         except QuatrixCaptchaRequired as block:

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""From an Airflow connection to a Quatrix client."""

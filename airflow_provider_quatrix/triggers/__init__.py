@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Quatrix triggers, which wait in the triggerer."""

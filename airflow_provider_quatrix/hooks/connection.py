@@ -1,0 +1,340 @@
+"""The fields of a Quatrix connection: one table for the forms of Airflow 2 and 3, and for checking."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow.providers.common.compat.sdk import Connection
+
+CONN_TYPE = "quatrix"
+HOOK_NAME = "Quatrix"
+HOOK_CLASS = "airflow_provider_quatrix.hooks.quatrix.QuatrixHook"
+DEFAULT_CONN_ID = "quatrix_default"
+
+RELABELING = {"host": "Account host", "login": "E-mail", "password": "Password"}
+HIDDEN_FIELDS = ["schema"]
+PLACEHOLDERS = {
+    "host": "acme.quatrix.it",
+    "login": "robot@acme.example",
+    "port": "443, unless the host is a URL",
+}
+
+
+class InvalidConnectionError(ValueError):
+    """A field of the connection is missing or wrong; nothing was sent.
+
+    :param conn_id: the connection.
+    :param name: the field.
+    :param problem: what is wrong and how to mend it.
+    """
+
+    def __init__(self, conn_id: str, name: str, problem: str) -> None:
+        super().__init__(conn_id, name, problem)
+
+    def __str__(self) -> str:
+        conn_id, name, problem = self.args
+        return f"Connection {conn_id!r}: {name} {problem}"
+
+
+@dataclass(frozen=True)
+class ExtraField:
+    """A member of the connection's extra.
+
+    :param name: its key.
+    :param label: shown in the form.
+    :param description: shown below it.
+    :param json_type: JSON type of the value.
+    :param default: taken where the member is absent or empty.
+    :param secret: shown as dots.
+    :param choices: the only values.
+    """
+
+    name: str
+    label: str
+    description: str
+    json_type: str = "string"
+    default: Any = None
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the field's JSON schema, from which Airflow 3 draws the form."""
+        schema: dict[str, Any] = {"type": [self.json_type, "null"]}
+        if self.secret:
+            schema["format"] = "password"
+        if self.choices:
+            schema["enum"] = [*self.choices, None]
+        if self.json_type == "number":
+            schema["minimum"] = 1
+        if self.default is not None:
+            schema["default"] = self.default
+        return schema
+
+
+EXTRA_FIELDS = (
+    ExtraField(
+        "api_key",
+        "API key",
+        "Best for unattended work: with a key there is no login, no expiry and no CAPTCHA. Made in the profile page.",
+        secret=True,
+    ),
+    ExtraField(
+        "totp_secret",
+        "2FA secret (TOTP)",
+        "Base32 secret of the authenticator app, for accounts with 2FA.",
+        secret=True,
+    ),
+    ExtraField("pin", "PIN", "For accounts whose second factor is a PIN.", secret=True),
+    ExtraField(
+        "verify",
+        "Verify TLS certificates",
+        "true, false, or the path of a file with the CA certificates to trust.",
+        default="true",
+    ),
+    ExtraField("proxy", "Proxy", "URL of a proxy for all calls; its password is kept secret.", secret=True),
+    ExtraField("connect_timeout", "Connect timeout (s)", "Seconds to wait for a connection.", "number", 10),
+    ExtraField("read_timeout", "Read timeout (s)", "Seconds to wait for the next bytes of an answer.", "number", 60),
+    ExtraField(
+        "captcha_pattern",
+        "CAPTCHA pattern",
+        "Regular expression that recognises a CAPTCHA block in an error's text, regardless of case.",
+        default="captcha",
+    ),
+    ExtraField(
+        "unblock_method",
+        "Unblock method",
+        "How a CAPTCHA token is handed in: POST, or GET as later published clients do.",
+        default="POST",
+        choices=("POST", "GET"),
+    ),
+)
+
+
+def conn_fields() -> dict[str, dict[str, Any]]:
+    """Return the extra fields as provider metadata, for the form of Airflow 3."""
+    return {
+        entry.name: {"label": entry.label, "description": entry.description, "schema": entry.json_schema()}
+        for entry in EXTRA_FIELDS
+    }
+
+
+def ui_field_behaviour() -> dict[str, Any]:
+    """Return what the forms of both Airflow lines do with the standard fields."""
+    return {
+        "hidden_fields": HIDDEN_FIELDS,
+        "relabeling": RELABELING,
+        "placeholders": PLACEHOLDERS,
+    }
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """A checked Quatrix connection.
+
+    :param conn_id: connection id.
+    :param base_url: scheme and host.
+    :param login: e-mail address; empty with an API key.
+    :param password: password; empty with an API key.
+    """
+
+    conn_id: str
+    base_url: str
+    login: str = field(repr=False)
+    password: str = field(repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    totp_secret: str | None = field(default=None, repr=False)
+    pin: str | None = field(default=None, repr=False)
+    verify: bool | str = True
+    proxy: str | None = field(default=None, repr=False)
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    captcha_pattern: str = "captcha"
+    unblock_method: str = "POST"
+
+    @classmethod
+    def from_connection(cls, connection: Connection) -> ConnectionSettings:
+        """Check a connection.
+
+        :param connection: as Airflow hands it out.
+        :return: its settings.
+        :raises InvalidConnectionError: a field is missing or wrong; the message names it and the remedy, never a
+            secret value.
+        """
+        conn_id = connection.conn_id or ""
+        check = _Checker(conn_id)
+        extra = _extra(check, connection.extra)
+        base_url = check.value("host", _base_url, connection.host, connection.port)
+        api_key = extra.get("api_key")
+        if api_key is None:
+            check.value("login", _login, connection.login)
+            if not connection.password:
+                raise InvalidConnectionError(
+                    conn_id, "password", "is missing: set it, or an `api_key` in the extra, which needs no login"
+                )
+        return cls(conn_id, base_url, connection.login or "", connection.password or "", **extra)
+
+
+@dataclass(frozen=True)
+class _Checker:
+    conn_id: str
+
+    def value(self, name: str, convert: Callable[..., Any], *raw: Any) -> Any:
+        """Return what ``convert`` makes of a field; its complaint gets the names of connection and field."""
+        try:
+            return convert(*raw)
+        except ValueError as error:
+            raise InvalidConnectionError(self.conn_id, name, str(error)) from None
+
+
+def _extra(check: _Checker, text: str | None) -> dict[str, Any]:
+    members = check.value("extra", _object, text)
+    known = {entry.name for entry in EXTRA_FIELDS}
+    unknown = sorted(set(members) - known)
+    if unknown:
+        raise InvalidConnectionError(
+            check.conn_id,
+            "extra",
+            f"has unknown members {', '.join(map(repr, unknown))}: known are {', '.join(sorted(known))}",
+        )
+    return {
+        name: check.value(f"extra `{name}`", _CONVERTERS[name], value)
+        for name, value in members.items()
+        if value is not None and value != ""
+    }
+
+
+def _object(text: str | None) -> Mapping[str, Any]:
+    try:
+        members = json.loads(text) if text and text.strip() else {}
+    except ValueError:
+        raise ValueError('is not JSON: write an object such as {"totp_secret": "..."}') from None
+    if not isinstance(members, dict):
+        raise ValueError(  # noqa: TRY004 - a field's value, not a type of ours
+            'is not a JSON object: write one such as {"totp_secret": "..."}'
+        )
+    return members
+
+
+def _base_url(host: str | None, port: int | None) -> str:
+    if not host or not host.strip():
+        raise ValueError("is missing: set the account's host, such as acme.quatrix.it")
+    host = host.strip()
+    try:
+        url = urlsplit(host if "://" in host else f"https://{host}")
+        url_port = url.port
+    except ValueError:
+        raise ValueError("is not a host or URL: write acme.quatrix.it or https://acme.quatrix.it") from None
+    if url.scheme not in ("https", "http"):
+        raise ValueError(f"has the scheme {url.scheme!r}: only https and http work")
+    if url.username or url.password:
+        raise ValueError("holds credentials: put them into login and password")
+    if not url.hostname or not re.fullmatch(r"[A-Za-z0-9._:-]+", url.hostname):
+        raise ValueError("is not a host or URL: write acme.quatrix.it or https://acme.quatrix.it")
+    if url.query or url.fragment or url.path.rstrip("/") not in ("", "/api/1.0"):
+        raise ValueError("has a path: write only the host, the API's path is added")
+    name = url.hostname
+    if "://" not in host and "." not in name and ":" not in name and name != "localhost":
+        name = f"{name}.quatrix.it"
+    if ":" in name:
+        name = f"[{name}]"
+    number = url_port or port
+    return f"{url.scheme}://{name}" + (f":{number}" if number else "")
+
+
+def _login(login: str | None) -> str:
+    if not login:
+        raise ValueError("is missing: set the e-mail address, or an `api_key` in the extra, which needs no login")
+    if ":" in login:
+        raise ValueError("holds a colon, which Basic authentication cannot carry: check the e-mail address")
+    return login
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is not text: put the value in quotes")  # noqa: TRY004 - a field's value, not a type of ours
+    return value.strip()
+
+
+def _totp_secret(value: Any) -> str:
+    from airflow_provider_quatrix.api.auth import check_totp_secret
+
+    secret = _text(value)
+    try:
+        check_totp_secret(secret)
+    except ValueError as error:
+        raise ValueError(f"{error}: copy the secret that Quatrix shows when 2FA is set up") from None
+    return secret
+
+
+def _pin(value: Any) -> str:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+
+
+def _verify(value: Any) -> bool | str:
+    if isinstance(value, bool):
+        return value
+    text = _text(value)
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if not Path(text).exists():
+        raise ValueError(f"names {text!r}, which does not exist here: give true, false or the path of a CA file")
+    return text
+
+
+def _proxy(value: Any) -> str:
+    text = _text(value)
+    try:
+        url = urlsplit(text)
+        valid = url.scheme in ("http", "https", "socks5", "socks5h") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("is not a proxy's URL: write it like http://proxy.example:3128")
+    return text
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        raise ValueError("is not a number of seconds") from None
+    if not 0 < seconds < 86_400:
+        raise ValueError("must be more than 0 and less than 86400 seconds")
+    return seconds
+
+
+def _pattern(value: Any) -> str:
+    text = _text(value)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression ({error})") from None
+    return text
+
+
+def _unblock_method(value: Any) -> str:
+    text = _text(value).upper()
+    if text not in ("POST", "GET"):
+        raise ValueError(f"is {text!r}: give POST or GET")
+    return text
+
+
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "api_key": _text,
+    "totp_secret": _totp_secret,
+    "pin": _pin,
+    "verify": _verify,
+    "proxy": _proxy,
+    "connect_timeout": _seconds,
+    "read_timeout": _seconds,
+    "captcha_pattern": _pattern,
+    "unblock_method": _unblock_method,
+}

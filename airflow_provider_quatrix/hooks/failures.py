@@ -1,0 +1,129 @@
+"""What a failure means to Airflow: try again, or tell a person what to do."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_quatrix.api.errors import (
+    CODE_WRONG_FACTOR,
+    QuatrixApiError,
+    QuatrixAuthenticationError,
+    QuatrixCaptchaRequired,
+    QuatrixError,
+    QuatrixLoginBudgetExhausted,
+    QuatrixMfaRequired,
+    QuatrixPermissionDenied,
+    QuatrixRateLimited,
+    QuatrixResponseError,
+    QuatrixTransportError,
+    TransportStage,
+)
+from airflow_provider_quatrix.api.retry import TRANSIENT_STATUSES
+from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def is_final(error: Exception) -> bool:
+    """Tell whether trying the task again cannot help.
+
+    :param error: how the task failed.
+    :return: ``True`` if a person has to do something first.
+    """
+    if isinstance(error, QuatrixTransportError):
+        return error.stage is TransportStage.TLS
+    return isinstance(
+        error,
+        InvalidConnectionError
+        | QuatrixAuthenticationError
+        | QuatrixMfaRequired
+        | QuatrixCaptchaRequired
+        | QuatrixPermissionDenied,
+    )
+
+
+def is_outage(error: Exception) -> bool:
+    """Tell whether the service is merely down or busy, so that a waiting task goes on waiting.
+
+    :param error: how a call failed.
+    :return: ``True`` if the same call may well succeed later, without anybody doing anything.
+    """
+    if isinstance(error, QuatrixTransportError):
+        return error.stage is not TransportStage.TLS
+    if isinstance(error, QuatrixResponseError):
+        return True
+    return isinstance(error, QuatrixRateLimited) or (
+        isinstance(error, QuatrixApiError) and error.status in TRANSIENT_STATUSES
+    )
+
+
+def advice(error: Exception, conn_id: str) -> str:
+    """Return what a person should do about a failure, empty where there is nothing to do.
+
+    :param error: how the task failed.
+    :param conn_id: the connection.
+    :return: a sentence.
+    """
+    if isinstance(error, QuatrixAuthenticationError):
+        return (
+            f"Correct the credentials of connection {conn_id!r}. If they were right and the account was corrected "
+            f"instead, delete the Variable quatrix_session_token__{conn_id} to have them tried again."
+        )
+    if isinstance(error, QuatrixMfaRequired):
+        return f"The connection to change is {conn_id!r}."
+    if isinstance(error, QuatrixCaptchaRequired):
+        return "QuatrixCaptchaSensor waits for that without any login."
+    if isinstance(error, QuatrixPermissionDenied):
+        return f"Ask the account's administrator for the permission, or use another user in connection {conn_id!r}."
+    return ""
+
+
+@contextmanager
+def told_to_airflow(conn_id: str) -> Iterator[None]:
+    """Turn failures into Airflow's exceptions: one clear line, and no retries where they cannot help.
+
+    :param conn_id: connection in use.
+    :raises AirflowFailException: a person has to do something first.
+    :raises AirflowException: another try may help.
+    """
+    try:
+        yield
+    except (QuatrixError, InvalidConnectionError) as error:
+        kind = AirflowFailException if is_final(error) else AirflowException
+        # Without "from None" the log would show the chain of exceptions that led here, below the one clear line.
+        raise kind(f"{str(error).rstrip('.')}. {advice(error, conn_id)}".rstrip()) from None
+
+
+_STAGES = {
+    TransportStage.ADDRESS: "Address",
+    TransportStage.PROXY: "Proxy",
+    TransportStage.TLS: "TLS",
+    TransportStage.SENT: "Service",
+}
+
+
+def failed_stage(error: Exception) -> str:
+    """Name the stage of connecting at which an error happened.
+
+    :param error: how the connection failed.
+    :return: ``Connection``, ``Address``, ``Proxy``, ``TLS``, ``Credentials``, ``Second factor``, ``CAPTCHA``,
+        ``Budget`` or ``Service``.
+    """
+    if isinstance(error, QuatrixTransportError):
+        return _STAGES[error.stage]
+    if isinstance(error, QuatrixAuthenticationError):
+        return "Second factor" if error.code in CODE_WRONG_FACTOR else "Credentials"
+    for kind, stage in (
+        (QuatrixMfaRequired, "Second factor"),
+        (QuatrixCaptchaRequired, "CAPTCHA"),
+        (QuatrixLoginBudgetExhausted, "Budget"),
+        (QuatrixRateLimited, "Budget"),
+        (QuatrixError, "Service"),
+    ):
+        if isinstance(error, kind):
+            return stage
+    return "Connection"
