@@ -11,7 +11,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     BaseSensorOperator,
     PokeReturnValue,
-    TaskDeferralTimeout,
     conf,
 )
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.triggers.base import QuatrixTrigger
 
+# What Airflow gives as the reason when a trigger outlives the timeout of its deferral.
+_TRIGGER_TIMEOUT = "Trigger timeout"
 DEFAULT_CONN_ID = "quatrix_default"
 
 
@@ -116,5 +117,9 @@ class QuatrixSensor(BaseSensorOperator):
         """Resume as any sensor does; a timeout is the same exception on both Airflow lines."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralTimeout:
-            raise AirflowSensorTimeout(f"Sensor has timed out after {self.timeout:g} s") from None
+        except AirflowSkipException:
+            raise
+        except AirflowException as error:
+            if (next_kwargs or {}).get("error") != _TRIGGER_TIMEOUT:
+                raise
+            raise AirflowSensorTimeout(str(error)) from None
