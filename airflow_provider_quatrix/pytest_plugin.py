@@ -71,11 +71,11 @@ class QuatrixConnection(str):
 
 def _serve(*, tls: bool) -> Iterator[EmulatorServer]:
     try:
-        from airflow_provider_quatrix.emulator.accounts import UserSpec  # noqa: PLC0415 - see the module's text
-        from airflow_provider_quatrix.emulator.server import EmulatorServer  # noqa: PLC0415
+        from airflow_provider_quatrix.emulator.accounts import UserSpec
+        from airflow_provider_quatrix.emulator.server import EmulatorServer
     except ImportError as error:
         pytest.fail(
-            f"The Quatrix emulator needs: pip install 'airflow-provider-quatrix[emulator]' ({error})",
+            f"The Quatrix emulator needs the extra airflow-provider-quatrix[emulator] ({error})",
             pytrace=False,
         )
     with EmulatorServer(users=[UserSpec(EMAIL, PASSWORD)], tls=tls) as server:
@@ -83,7 +83,7 @@ def _serve(*, tls: bool) -> Iterator[EmulatorServer]:
 
 
 def _handle(server: EmulatorServer) -> Iterator[EmulatorHandle]:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle  # noqa: PLC0415
+    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
 
     with EmulatorHandle(server.url, server.ca_file) as handle:
         handle.reset()

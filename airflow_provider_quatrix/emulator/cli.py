@@ -9,9 +9,12 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .accounts import ApiKeySpec, UserSpec
-from .server import EmulatorServer
-from .settings import EmulatorSettings
+try:
+    from .accounts import ApiKeySpec, UserSpec
+    from .server import EmulatorServer
+    from .settings import EmulatorSettings
+except ImportError as missing:
+    sys.exit(f"quatrix-emulator needs the extra airflow-provider-quatrix[emulator] ({missing})")
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

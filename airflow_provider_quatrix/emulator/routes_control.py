@@ -92,7 +92,9 @@ async def page() -> Response:
     :return: HTML.
     """
     html = (files(__package__) / "page.html").read_bytes()
-    policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+    policy = (
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
+    )
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
     return Response(html, headers=headers, media_type="text/html; charset=utf-8")
 

@@ -172,9 +172,9 @@ class EmulatorServer:
         return listener
 
     def _make_tls(self) -> ssl.SSLContext:
-        import ssl  # noqa: PLC0415 - only needed with TLS, as the next one
+        import ssl
 
-        import trustme  # noqa: PLC0415
+        import trustme
 
         authority = trustme.CA()
         names = dict.fromkeys((self.host, "localhost", "127.0.0.1", "::1", *self._tls_names))

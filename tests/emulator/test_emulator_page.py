@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from emulator_api import EMAIL
+
+if TYPE_CHECKING:
+    from emulator_api import Api
+    from playwright.sync_api import Locator, Page
+
+    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+
+pytestmark = pytest.mark.browser
+IMAGE = Path(__file__).parents[2] / "docs" / "images" / "emulator.png"
+
+
+@pytest.fixture
+def page(chromium_page: Page, emulator: EmulatorHandle) -> Page:
+    chromium_page.goto(emulator.url)
+    chromium_page.evaluate("window.notReloaded = true")
+    return chromium_page
+
+
+def row(page: Page, table: str, text: str) -> Locator:
+    return page.locator(f"#{table} tbody tr", has_text=text)
+
+
+def test_it_needs_nothing_from_elsewhere(emulator: EmulatorHandle) -> None:
+    answer = requests.get(emulator.url, timeout=10)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "http://" not in answer.text
+    assert "https://" not in answer.text
+
+
+def test_an_empty_emulator(page: Page) -> None:
+    row(page, "users", EMAIL).wait_for()
+    for name in ("sessions", "blocks", "calls"):
+        assert page.locator(f"#no-{name}").is_visible()
+        assert page.locator(f"#{name}").is_hidden()
+
+
+def test_sessions_and_calls_appear_without_reload(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+    token = api.session()
+    session = row(page, "sessions", token[:8])
+    session.wait_for()
+    assert EMAIL in session.inner_text()
+    assert token not in page.inner_text("body")
+    call = row(page, "calls", "GET /api/1.0/session/login")
+    call.wait_for()
+    assert "200" in call.inner_text()
+    assert page.locator("[data-counter=logins]").inner_text() == "1"
+    emulator.advance(600)
+    row(page, "sessions", token[:8]).get_by_text(re.compile(r"^[45]:\d\d$")).wait_for()
+    assert "10:00 ahead" in page.inner_text("#clock")
+    emulator.fault("profile", cut="connection")
+    with pytest.raises(requests.ConnectionError):
+        api.profile(token)
+    row(page, "calls", "(fault)").wait_for()
+    assert "cut" in row(page, "calls", "(fault)").inner_text()
+    assert page.evaluate("window.notReloaded")
+
+
+def test_a_person_passes_the_captcha_of_a_user(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+    for _ in range(5):
+        api.login(password="wrong")
+    token = api.login().headers["X-Auth-Token"]
+    assert api.keepalive(token).status_code == 401
+    row(page, "users", "CAPTCHA required").wait_for()
+    row(page, "sessions", "CAPTCHA required").wait_for()
+    row(page, "blocks", EMAIL).get_by_role("button", name="passes the CAPTCHA").click()
+    page.locator("#no-blocks").wait_for()
+    assert api.keepalive(token).status_code == 200
+    assert not emulator.users[EMAIL]["blocked"]
+    row(page, "sessions", "in use").wait_for()
+    assert page.evaluate("window.notReloaded")
+
+
+def test_a_person_passes_the_captcha_of_a_session(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+    token = api.session()
+    row(page, "sessions", token[:8]).get_by_role("button", name="Block").click()
+    row(page, "blocks", f"session {token[:8]}").wait_for()
+    assert api.keepalive(token).status_code == 401
+    row(page, "blocks", token[:8]).get_by_role("button", name="passes the CAPTCHA").click()
+    page.locator("#no-blocks").wait_for()
+    assert api.keepalive(token).status_code == 200
+
+
+def test_users_are_blocked_and_sessions_expired(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+    token = api.session()
+    row(page, "users", EMAIL).get_by_role("button", name="Block").click()
+    row(page, "users", "CAPTCHA required").wait_for()
+    assert emulator.users[EMAIL]["blocked"]
+    row(page, "sessions", token[:8]).get_by_role("button", name="Expire").click()
+    page.locator("#no-sessions").wait_for()
+    assert emulator.sessions == []
+
+
+def test_what_a_client_sent_is_shown_as_text(page: Page, emulator: EmulatorHandle) -> None:
+    name = "<img/src=x/onerror=window.hacked=1>@example.com"
+    emulator.add_user(name, "pw")
+    row(page, "users", name).wait_for()
+    assert page.evaluate("window.hacked") is None
+
+
+def test_trouble_is_told_and_forgotten(page: Page, api: Api) -> None:
+    row(page, "users", EMAIL).wait_for()
+    page.route("**/_emulator/state", lambda route: route.fulfill(status=200, body="no JSON"))
+    page.get_by_role("alert").wait_for()
+    assert "does not answer" in page.get_by_role("alert").inner_text()
+    page.unroute("**/_emulator/state")
+    page.get_by_role("alert").wait_for(state="hidden")
+    assert page.evaluate("window.notReloaded")
+
+
+@pytest.mark.skipif(os.environ.get("QUATRIX_SCREENSHOTS") != "1", reason="QUATRIX_SCREENSHOTS=1 is not set")
+def test_screenshot(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+    emulator.add_user("pin@example.com", "pw", pin="12345")
+    emulator.add_user("batch@example.com", "pw", totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    token = api.session()
+    for _ in range(3):
+        api.keepalive(token)
+    emulator.advance(130)
+    api.profile(token)
+    api.login("batch@example.com", "pw")
+    for _ in range(5):
+        api.login("pin@example.com", "wrong")
+    api.login("pin@example.com", "pw")
+    emulator.fault("session/keepalive", status=503)
+    api.keepalive(token)
+    row(page, "calls", "(fault)").wait_for()
+    IMAGE.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=IMAGE, full_page=True)
