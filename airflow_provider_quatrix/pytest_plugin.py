@@ -57,6 +57,10 @@ class QuatrixConnection(str):
         self._write()
         return self
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        # Airflow copies operators and their fields; a copy is the id and nothing more.
+        return str, (str(self),)
+
     @property
     def fields(self) -> dict[str, Any]:
         """The connection's fields.

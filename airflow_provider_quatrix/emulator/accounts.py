@@ -83,6 +83,11 @@ class UserSpec:
         return "PIN" if self.pin is not None else None
 
 
+def _same(one: str, other: str) -> bool:
+    # JSON can hold halves of characters, which have no UTF-8 form of their own.
+    return hmac.compare_digest(one.encode(errors="surrogatepass"), other.encode(errors="surrogatepass"))
+
+
 def _check_totp_secret(secret: str) -> None:
     try:
         # Making a code finds what is wrong with a secret in every release of pyotp; some refuse short ones.
@@ -159,7 +164,7 @@ class User:
         :param password: what came in.
         :return: whether it is the user's.
         """
-        return hmac.compare_digest(password.encode(), self.spec.password.encode())
+        return _same(password, self.spec.password)
 
     def pin_is(self, pin: str) -> bool:
         """Compare a PIN.
@@ -167,7 +172,7 @@ class User:
         :param pin: what came in.
         :return: whether it is the user's.
         """
-        return hmac.compare_digest(pin.encode(), (self.spec.pin or "").encode())
+        return _same(pin, self.spec.pin or "")
 
     def totp_is(self, code: str) -> bool:
         """Check a TOTP code, by the wall clock since the client has no other.

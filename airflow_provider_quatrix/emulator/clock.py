@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
+MAX_OFFSET = 20 * 365 * 86400.0
+"""Dates stay within what every client can parse."""
+
 
 class Clock:
     """Wall time with an offset that only grows."""
@@ -24,10 +27,10 @@ class Clock:
         """Move the clock forward.
 
         :param seconds: how far; the clock never goes back.
-        :raises ValueError: for a negative or infinite number.
+        :raises ValueError: for a negative number, or one that leads too far.
         """
-        if not 0 <= seconds < float("inf"):
-            raise ValueError("The clock can only be advanced by a number of seconds from 0 up")
+        if not 0 <= seconds <= MAX_OFFSET - self.offset:
+            raise ValueError("The clock can only be advanced by 0 seconds or more, and by 20 years in all")
         self.offset += seconds
 
     def reset(self) -> None:

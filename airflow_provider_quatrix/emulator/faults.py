@@ -60,6 +60,8 @@ class Fault:
         if self.method is not None:
             self.method = self.method.upper()
         for name, value in self.headers.items():
+            if name.lower() in ("content-length", "transfer-encoding"):
+                raise ValueError(f"headers: {name} follows from the body; see cut")
             if not name.isascii() or not name.replace("-", "").isalnum():
                 raise ValueError("headers: a name may hold letters, digits and '-' only")
             if not value.isprintable() or not value.isascii():
@@ -77,13 +79,13 @@ class Fault:
         """Make the answer.
 
         :param default: the body of a fault that names none.
-        :return: status, headers and body.
+        :return: status, headers besides the fault's own, and body.
         """
         status = self.status or 200
         content_type = b"application/json"
         if self.body is not None:
             text = self.body if isinstance(self.body, str) else json.dumps(self.body)
-            body = text.encode()
+            body = text.encode(errors="replace")
             if text.lstrip().startswith("<"):
                 content_type = b"text/html; charset=utf-8"
         elif default == "json":
@@ -92,14 +94,9 @@ class Fault:
             body, content_type = _HTML % (status, status), b"text/html; charset=utf-8"
         else:
             body = b""
-        headers = self.raw_headers()
-        if not any(name == b"content-type" for name, _ in headers):
-            headers.append((b"content-type", content_type))
-        if status not in (204, 304):
-            headers = [(name, value) for name, value in headers if name != b"content-length"]
-            headers.append((b"content-length", str(len(body)).encode()))
-            return status, headers, body
-        return status, headers, b""
+        if status in (204, 304):
+            return status, [], b""
+        return status, [(b"content-type", content_type), (b"content-length", str(len(body)).encode())], body
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers as ASGI wants them.

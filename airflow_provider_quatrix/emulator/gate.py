@@ -129,17 +129,23 @@ class Gate:
             await answer.cut_connection(receive)
             return
         answer.cut_body = fault.cut == "body"
-        if fault.answers:
-            if fault.carry_out:
-                await self._app(scope, receive, _discard)
-            status, headers, body = fault.answer(self._state.settings.fault_body)
-            await answer.send({"type": "http.response.start", "status": status, "headers": headers})
-            await answer.send({"type": "http.response.body", "body": body})
-        else:
-            answer.more_headers = fault.raw_headers()
-            await self._app(scope, receive, answer.send)
-        if answer.was_cut:
+        answer.more_headers = fault.raw_headers()
+        try:
+            await self._answer(fault, scope, receive, answer)
+        except ClientDisconnect:
+            if not answer.was_cut:
+                raise
             await answer.wait_until_closed(receive)
+
+    async def _answer(self, fault: Fault, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        if not fault.answers:
+            await self._app(scope, receive, answer.send)
+            return
+        if fault.carry_out:
+            await self._app(scope, receive, _discard)
+        status, headers, body = fault.answer(self._state.settings.fault_body)
+        await answer.send({"type": "http.response.start", "status": status, "headers": headers})
+        await answer.send({"type": "http.response.body", "body": body})
 
     async def _sleep(self, seconds: float) -> None:
         event = asyncio.Event()
@@ -173,8 +179,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             names = {name for name, _ in self.more_headers}
-            kept = [(name, value) for name, value in message.get("headers", ()) if name not in names]
-            headers = [(b"date", self._state.clock.http_date()), *kept, *self.more_headers]
+            own = [(b"date", self._state.clock.http_date()), *message.get("headers", ())]
+            headers = [(name, value) for name, value in own if name not in names] + self.more_headers
             if self.cut_body:
                 length = next((value for name, value in headers if name == b"content-length"), None)
                 self._left = int(length) // 2 if length is not None else None
@@ -185,8 +191,6 @@ class _Answer:
             await self._send(message)
 
     async def _send_part(self, message: Message) -> None:
-        if self.was_cut:
-            return
         body: bytes = message.get("body", b"")
         # Without a length nobody knows where half of the answer is; half of its first piece is short of the end too.
         part = body[: len(body) // 2 if self._left is None else self._left]
@@ -196,8 +200,9 @@ class _Answer:
             self._left -= len(part)
         if not self._left:
             self.was_cut = True
-            # The transport sends what it holds, then closes.
+            # The transport sends what it holds, then closes. Whoever makes the answer need not go on.
             self._transport().close()
+            raise ClientDisconnect
 
     async def cut_connection(self, receive: Receive) -> None:
         """Close the connection without an answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from fastapi import APIRouter, Request, Response
 
@@ -16,6 +16,7 @@ from .gate import USER
 
 if TYPE_CHECKING:
     from .accounts import Session
+    from .state import EmulatorState
 
 router = APIRouter(prefix="/api/1.0/session")
 
@@ -92,8 +93,21 @@ async def keepalive(request: Request, caller: CallerOf) -> Response:
     :param request: the request.
     :param caller: who makes the call.
     :return: an empty answer.
+    :raises ApiError: when the call is refused.
     """
-    return empty_response(200 if caller.session else state_of(request).settings.bearer_session_status)
+    return _empty_answer(request, caller)
+
+
+def _empty_answer(request: Request, caller: Caller) -> Response:
+    state = state_of(request)
+    status = 200 if caller.session else state.settings.bearer_session_status
+    return empty_response(status) if status < 300 else _refuse(state, status)
+
+
+def _refuse(state: EmulatorState, status: int) -> NoReturn:
+    refusal = state.unauthorized()
+    refusal.status = status
+    raise refusal
 
 
 @router.get("/logout")
@@ -109,12 +123,8 @@ async def logout(request: Request) -> Response:
     note_user(request, caller)
     if caller is None:
         status = state.settings.dead_logout_status
-        if status < 300:
-            return empty_response(status)
-        refusal = state.unauthorized()
-        refusal.status = status
-        raise refusal
-    return empty_response(200 if caller.session else state.settings.bearer_session_status)
+        return empty_response(status) if status < 300 else _refuse(state, status)
+    return _empty_answer(request, caller)
 
 
 @router.post("/unblock-captcha")

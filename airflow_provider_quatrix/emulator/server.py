@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -131,6 +132,7 @@ class EmulatorServer:
         give_up = time.monotonic() + START_SECONDS
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > give_up:
+                self._forget()
                 raise RuntimeError("The emulator did not start") from self._failure
             time.sleep(0.002)
         return self
@@ -141,8 +143,13 @@ class EmulatorServer:
         if server is None or thread is None or loop is None:
             return
         server.should_exit = True
-        loop.call_soon_threadsafe(self._hang_up, server)
+        # The loop is closed already where the server has failed.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._hang_up, server)
         thread.join()
+        self._forget()
+
+    def _forget(self) -> None:
         self._server = self._thread = self._loop = None
         if self._ca_file is not None and self._wanted_ca_file is None:
             self._ca_file.unlink(missing_ok=True)

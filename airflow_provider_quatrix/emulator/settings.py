@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -30,7 +30,8 @@ class EmulatorSettings:
     """The code of the 401 that answers a wrong e-mail or password."""
 
     session_id_in: Literal["both", "body", "header"] = "both"
-    """Where a login returns the session id: member ``session_id``, header ``X-Auth-Token``, or both."""
+    """Where a login returns the session id: member ``session_id`` (``body``), header ``X-Auth-Token`` (``header``), or
+    ``both``."""
 
     idle_seconds: Seconds = 900.0
     """A session ends when no call was accepted on it for so long."""
@@ -80,7 +81,7 @@ class EmulatorSettings:
     """Whether logins beyond the limit fill the window too, so that a client that hammers never gets in again."""
 
     retry_after: Literal["seconds", "date", "none"] = "seconds"
-    """The form of the header ``Retry-After`` of a login beyond the limit."""
+    """The form of the header ``Retry-After`` of a login beyond the limit: ``seconds``, an HTTP ``date``, or ``none``."""
 
     captcha_after_failures: Count | None = 5
     """So many failed logins of a user in a row begin a CAPTCHA block; None for never. The last of them is still
@@ -126,10 +127,12 @@ class EmulatorSettings:
     """Whether ``GET session/unblock-captcha?token=`` works as well; otherwise it answers 405."""
 
     bearer_session_status: Status = 200
-    """The status of keepalive and logout when called with an API key."""
+    """The status of keepalive and logout when called with an API key; below 300 with an empty body, else with an
+    ErrorModel. Neither does anything then."""
 
     fault_body: Literal["json", "html", "empty"] = "json"
-    """The body of an injected fault that names none: an ErrorModel, a page as a proxy sends it, or nothing."""
+    """The body of an injected fault that names none: an ErrorModel (``json``), a page as a proxy sends it
+    (``html``), or nothing (``empty``)."""
 
     random_seed: int = 0
     """Start of the random numbers that decide on faults with a probability; the same after every reset."""
@@ -150,14 +153,6 @@ class EmulatorSettings:
         :return: values that JSON can carry.
         """
         return asdict(self)
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """The settings' names.
-
-        :return: in the order of declaration.
-        """
-        return [item.name for item in fields(cls)]
 
 
 def validated(adapter: TypeAdapter[T], value: object) -> T:

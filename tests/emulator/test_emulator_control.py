@@ -222,7 +222,9 @@ class TestClock:
         assert clock["offset"] == 100.5
         assert clock["now"] == pytest.approx(before + 100.5, abs=5)
 
-    @pytest.mark.parametrize("body", [{"advance": -1}, {"advance": "x"}, {}, {"advance": 1, "more": 1}])
+    @pytest.mark.parametrize(
+        "body", [{"advance": -1}, {"advance": 1e300}, {"advance": "x"}, {}, {"advance": 1, "more": 1}]
+    )
     def test_it_only_goes_forward(self, emulator: EmulatorHandle, body: object) -> None:
         answer = requests.post(f"{emulator.url}/_emulator/clock", json=body, timeout=10)
         assert answer.status_code == 400

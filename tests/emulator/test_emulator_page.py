@@ -73,7 +73,7 @@ def test_a_person_passes_the_captcha_of_a_user(page: Page, api: Api, emulator: E
     assert api.keepalive(token).status_code == 401
     row(page, "users", "CAPTCHA required").wait_for()
     row(page, "sessions", "CAPTCHA required").wait_for()
-    row(page, "blocks", EMAIL).get_by_role("button", name="passes the CAPTCHA").click()
+    row(page, "blocks", EMAIL).get_by_role("button", name="Pass the CAPTCHA").click()
     page.locator("#no-blocks").wait_for()
     assert api.keepalive(token).status_code == 200
     assert not emulator.users[EMAIL]["blocked"]
@@ -86,7 +86,7 @@ def test_a_person_passes_the_captcha_of_a_session(page: Page, api: Api, emulator
     row(page, "sessions", token[:8]).get_by_role("button", name="Block").click()
     row(page, "blocks", f"session {token[:8]}").wait_for()
     assert api.keepalive(token).status_code == 401
-    row(page, "blocks", token[:8]).get_by_role("button", name="passes the CAPTCHA").click()
+    row(page, "blocks", token[:8]).get_by_role("button", name="Pass the CAPTCHA").click()
     page.locator("#no-blocks").wait_for()
     assert api.keepalive(token).status_code == 200
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -68,6 +70,13 @@ def test_fields_can_be_changed(quatrix_connection: QuatrixConnection) -> None:
     assert fields()["extra"] == {"read_timeout": 2}
     assert "login" not in fields()
     assert quatrix_connection.fields == fields()
+
+
+def test_copies_are_the_plain_id(quatrix_connection: QuatrixConnection) -> None:
+    for copied in (copy.copy(quatrix_connection), copy.deepcopy(quatrix_connection)):
+        assert (type(copied), copied) == (str, "quatrix_default")
+    assert pickle.loads(pickle.dumps(quatrix_connection)) == "quatrix_default"  # noqa: S301
+    assert json.dumps([quatrix_connection]) == '["quatrix_default"]'
 
 
 def test_another_connection_can_be_made(quatrix_connection: QuatrixConnection) -> None:

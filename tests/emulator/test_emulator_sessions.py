@@ -347,6 +347,10 @@ class TestPin:
         assert api.second(token, "PIN", "12a45").json()["session_id"] == token
         assert api.profile(token).json()["auth_methods"] == ["PIN"]
 
+    def test_half_a_character_is_a_wrong_pin(self, api: Api, pin_token: str) -> None:
+        answer = api.call("POST", "session/login", pin_token, data=b'{"auth_type": "PIN", "code": "\\ud800"}')
+        assert (answer.status_code, answer.json()["code"]) == (401, 84)
+
     def test_a_pin_may_be_sent_again(self, api: Api, emulator: EmulatorHandle, pin_token: str) -> None:
         assert api.second(pin_token, "PIN", "12a45").status_code == 200
         again = api.login(PIN_USER, "pw").json()["session_id"]
@@ -403,7 +407,8 @@ class TestApiKeys:
         assert (answer.status_code, answer.content) == (200, b"")
         assert api.bearer("key-1234", "profile").status_code == 200
         emulator.configure(bearer_session_status=401)
-        assert api.bearer("key-1234", path).status_code == 401
+        answer = api.bearer("key-1234", path)
+        assert (answer.status_code, answer.json()) == (401, NOT_AUTHORIZED)
 
     @pytest.mark.parametrize("path", ["session/keepalive", "session/logout", "profile"])
     @pytest.mark.parametrize("key", ["", "unknown"])
