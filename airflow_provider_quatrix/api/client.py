@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_quatrix.api.auth import Credentials, SendCode, SendPassword, Wait, sign_in
 from airflow_provider_quatrix.api.errors import (
@@ -25,9 +25,13 @@ from airflow_provider_quatrix.api.transport import Call, Transport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import requests
+
     from airflow_provider_quatrix.api.auth import Conversation
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class SessionSource(Protocol):
@@ -141,36 +145,48 @@ class QuatrixClient:
         :return: the answer, a success.
         :raises QuatrixError: see :meth:`Transport.send`.
         """
-        call = Call(method, path, params=params, json=json, repeat=repeat)
+        return self.send(Call(method, path, params=params, json=json, repeat=repeat))
+
+    def send(self, call: Call) -> Answer:
+        """Send a prepared call as the signed-in user, see :meth:`call`."""
+        return self._as_user(lambda credentials: self.transport.send(call, credentials))
+
+    def open(self, call: Call) -> requests.Response:
+        """Send a prepared call as the signed-in user, and leave its body to be read and closed by the caller."""
+        return self._as_user(lambda credentials: self.transport.open(call, credentials))
+
+    def _as_user(self, send: Callable[[dict[str, str]], T]) -> T:
         if self._api_key is not None:
-            return self._call_with_key(call, self._api_key)
+            return self._with_key(send, self._api_key)
         source = self._source()
         session_id = source.take()
         try:
-            answer = self.call_as(call, session_id)
+            result = self._reporting(send, session_id)
         except (QuatrixSessionExpired, QuatrixMfaRequired):
             session_id = source.renew(session_id)
-            answer = self._call_reporting(call, session_id)
-        except QuatrixCaptchaRequired as block:
-            source.blocked(block, session_id)
-            raise
+            result = self._reporting(send, session_id)
         source.used(session_id)
-        return answer
+        return result
 
-    def _call_reporting(self, call: Call, session_id: str) -> Answer:
+    def _reporting(self, send: Callable[[dict[str, str]], T], session_id: str) -> T:
         try:
-            return self.call_as(call, session_id)
+            return self._with_session(send, session_id)
         except QuatrixCaptchaRequired as block:
             self._source().blocked(block, session_id)
             raise
 
-    def _call_with_key(self, call: Call, api_key: str) -> Answer:
+    @staticmethod
+    def _with_key(send: Callable[[dict[str, str]], T], api_key: str) -> T:
         try:
-            return self.transport.send(call, {"Authorization": f"Bearer {api_key}"})
+            return send({"Authorization": f"Bearer {api_key}"})
         except QuatrixSessionExpired as error:
             raise QuatrixAuthenticationError(
                 error.status, error.code, f"The API key was rejected: {error.msg}", error.details
             ) from None
+
+    def _with_session(self, send: Callable[[dict[str, str]], T], session_id: str) -> T:
+        self.transport.redactor.add(session_id)
+        return send({"X-Auth-Token": session_id})
 
     def _source(self) -> SessionSource:
         if self.session is None:
@@ -179,8 +195,7 @@ class QuatrixClient:
 
     def call_as(self, call: Call, session_id: str) -> Answer:
         """Send a call with a given session id, without any renewal."""
-        self.transport.redactor.add(session_id)
-        return self.transport.send(call, {"X-Auth-Token": session_id})
+        return self._with_session(lambda credentials: self.transport.send(call, credentials), session_id)
 
     def login(
         self,

@@ -116,6 +116,7 @@ class RetryPolicy:
     def retrying(
         self,
         repeat: Repeat,
+        deadline: float,
         *,
         sleep: Callable[[float], None],
         before_sleep: Callable[[tenacity.RetryCallState], None] | None = None,
@@ -123,6 +124,7 @@ class RetryPolicy:
         """Return the tenacity object that runs one call under this policy.
 
         :param repeat: when the call may be sent again.
+        :param deadline: seconds for this call.
         :param sleep: waits; the tests bring their own.
         :param before_sleep: told of each further try.
         :return: a fresh object, to be called with the function to try.
@@ -130,7 +132,7 @@ class RetryPolicy:
 
         def gives_up(state: tenacity.RetryCallState) -> bool:
             elapsed = state.seconds_since_start or 0.0
-            return state.attempt_number >= self.attempts or elapsed + state.upcoming_sleep >= self.deadline
+            return state.attempt_number >= self.attempts or elapsed + state.upcoming_sleep >= deadline
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: may_repeat(error, repeat)),
