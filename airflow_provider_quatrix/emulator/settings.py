@@ -81,7 +81,8 @@ class EmulatorSettings:
     """Whether logins beyond the limit fill the window too, so that a client that hammers never gets in again."""
 
     retry_after: Literal["seconds", "date", "none"] = "seconds"
-    """The form of the header ``Retry-After`` of a login beyond the limit: ``seconds``, an HTTP ``date``, or ``none``."""
+    """The form of the header ``Retry-After`` of a login beyond the limit: ``seconds``, an HTTP ``date``, or
+    ``none``."""
 
     captcha_after_failures: Count | None = 5
     """So many failed logins of a user in a row begin a CAPTCHA block; None for never. The last of them is still
