@@ -1,0 +1,108 @@
+"""``make demo``: run example DAGs in a real Airflow against the emulator, and print what they cost."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo.airflow_process import AirflowProcess, AirflowProcessError
+from demo.emulator_process import EmulatorProcess, EmulatorProcessError
+from demo.interruption import interrupt_once
+from demo.scenes import SCENES, Outcome, play
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parents[1]
+TITLES = ("DAG", "state", "tasks", "seconds", "logins", "API calls")
+INTERRUPTED = 130
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Lay out how the DAGs ran.
+
+    :param outcomes: one per DAG.
+    :return: lines of text with aligned columns.
+    """
+    rows = [
+        TITLES,
+        *(
+            (each.dag_id, each.state, str(each.tasks), f"{each.seconds:.1f}", str(each.logins), str(each.calls))
+            for each in outcomes
+        ),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    # Names to the left, numbers to the right.
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place < 2 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def run(home: Path, dags: Path) -> list[Outcome]:
+    """Start everything, run the DAGs one after the other, and stop everything.
+
+    :param home: folder for Airflow's files and the logs; emptied first.
+    :param dags: folder of the DAG files.
+    :return: how they went.
+    """
+    shutil.rmtree(home, ignore_errors=True)
+    with ExitStack() as running:
+        say("Starting the emulator and Airflow ...")
+        emulator = running.enter_context(EmulatorProcess(home / "logs" / "components" / "emulator.log"))
+        variables = {"AIRFLOW_CONN_QUATRIX_DEFAULT": json.dumps(emulator.connection)}
+        airflow = running.enter_context(AirflowProcess(home, dags_folder=dags, env=variables))
+        outcomes = []
+        for scene in SCENES:
+            say(f"Running {scene.dag_id} ...")
+            outcomes.append(play(scene, airflow, emulator.handle))
+    return outcomes
+
+
+def say(text: str) -> None:
+    """Print a line at once.
+
+    :param text: the line.
+    """
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo.
+
+    :param argv: arguments; those of the process when None.
+    :return: 0 if all DAGs succeeded, 1 if not, 130 after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--home", type=Path, default=ROOT / ".demo", help="folder for logs and database; emptied first")
+    parser.add_argument("--dags", type=Path, default=ROOT / "dags", help="folder of the DAG files")
+    options = parser.parse_args(argv)
+    interrupt_once()
+    logs = options.home / "logs"
+    try:
+        outcomes = run(options.home, options.dags)
+    except KeyboardInterrupt:
+        say("Interrupted; everything is stopped.")
+        return INTERRUPTED
+    except (AirflowProcessError, EmulatorProcessError) as error:
+        say(f"The demo failed: {error}\nLogs: {logs}")
+        return 1
+    say("\n" + table(outcomes))
+    failures = [f"{outcome.dag_id}: {failure}" for outcome in outcomes for failure in outcome.failures]
+    if all(outcome.state == "success" for outcome in outcomes):
+        return 0
+    say("\n" + "\n".join(["The demo failed:", *failures, f"Logs: {logs}"]))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

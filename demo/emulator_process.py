@@ -1,0 +1,92 @@
+"""The emulator as a user starts it: the command ``quatrix-emulator``, in a process of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+EMAIL = "robot@example.com"
+PASSWORD = "Emulator-Passw0rd"  # noqa: S105 - of a user who exists in the emulator only
+
+
+class EmulatorProcessError(RuntimeError):
+    """The emulator did not start."""
+
+
+class EmulatorProcess:
+    """Starts the emulator on a free port of 127.0.0.1 on entry, and stops it on exit.
+
+    :param log: file for what it prints.
+    :param arguments: further arguments of the command.
+    """
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self.log = log
+        self.arguments = arguments
+
+    def __enter__(self) -> Self:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        command = [str(Path(sys.executable).parent / "quatrix-emulator"), "--port", "0", *self.arguments]
+        with self.log.open("wb") as output:
+            # In a session of its own, so that Ctrl-C reaches whoever stops it in good order, and not itself.
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        try:
+            self.handle = EmulatorHandle(self._wait_for_url())
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.handle.close()
+        self._stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens.
+
+        :return: such as ``http://127.0.0.1:8580``.
+        """
+        return self.handle.url
+
+    @property
+    def connection(self) -> dict[str, str]:
+        """The Airflow connection to it.
+
+        :return: in Airflow's JSON form.
+        """
+        return {"conn_type": "quatrix", "host": self.url, "login": EMAIL, "password": PASSWORD}
+
+    def _wait_for_url(self) -> str:
+        ends = time.monotonic() + START_SECONDS
+        while not (found := re.search(r"listening on (\S+)\n", self.log.read_text())):
+            if self._process.poll() is not None or time.monotonic() > ends:
+                raise EmulatorProcessError(f"The emulator did not start: {self.log.read_text().strip()} ({self.log})")
+            time.sleep(0.05)
+        return found[1]
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
