@@ -1,12 +1,112 @@
-# Everything a developer and CI run. Needs only make and Python >= 3.11; the rest is installed into .venv-*.
+# Everything that a user tries and a developer checks. Needs only make and Python >= 3.11; the rest is installed into
+# .venv-3.3 and .venv-2.11, one environment per Airflow line, pinned by constraints/.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-PYTHON ?= python3
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
 
-.venv-%/.installed: setup.cfg pyproject.toml constraints/airflow-%.txt
-	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv-$*/bin/uv pip install --quiet --python .venv-$*/bin/python --constraint constraints/airflow-$*.txt \
-		"apache-airflow==$$(sed -n 's/^apache-airflow==//p' constraints/airflow-$*.txt)" \
-		--editable '.[emulator,test,lint,bench]'
+# The newest Python 3 that each Airflow line supports, as a minor version.
+NEWEST_3.3 := 14
+NEWEST_2.11 := 12
+python_for = $(or $(PYTHON),$(shell for name in python3 python3.13 python3.12 python3.11; do \
+	if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $(NEWEST_$(1))))' 2>/dev/null; \
+	then echo "$$name"; break; fi; done))
+airflow_for = $(shell sed -n 's/^apache-airflow==//p' constraints/airflow-$(1).txt)
+# $(call install,LINE,EXTRAS)
+install = .venv-$(1)/bin/uv pip install --quiet --python .venv-$(1)/bin/python \
+	--constraint constraints/airflow-$(1).txt --build-constraint constraints/airflow-$(1).txt \
+	"apache-airflow==$(call airflow_for,$(1))" --editable '.[$(2)]'
+
+PY := .venv-3.3/bin/python
+# What to give pytest, for example: make test PYTEST_ARGS='tests/emulator -k login'
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: .venv-3.3/.runtime ## Run the example DAGs in a real Airflow against the emulator, and print what they cost.
+	@$(PY) -m demo
+
+.PHONY: up
+up: .venv-3.3/.runtime ## Start the emulator and Airflow with the connection and the example DAGs, until Ctrl-C.
+	@exec $(PY) -m demo.up
+
+.PHONY: test
+test: .venv-3.3/.installed ## Run the tests on Airflow 3.3.
+	@.ci/run_tests 3.3 $(PYTEST_ARGS)
+
+.PHONY: test-2.11
+test-2.11: .venv-2.11/.installed ## Run the tests on Airflow 2.11.
+	@.ci/run_tests 2.11 $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: .venv-3.3/.installed ## Check style, types, import contracts and the Dockerfile.
+	.venv-3.3/bin/ruff check
+	.venv-3.3/bin/ruff format --check
+	.venv-3.3/bin/mypy
+	.venv-3.3/bin/lint-imports --config setup.cfg --no-logo
+	.venv-3.3/bin/hadolint docker/Dockerfile
+
+.PHONY: bench
+bench: .venv-3.3/.installed ## Measure, and write docs/benchmarks.md.
+	$(PY) -m bench
+
+.PHONY: wheel
+wheel: .venv-3.3/.installed ## Build the wheel into dist/.
+	rm -rf build dist
+	.venv-3.3/bin/uv build --quiet --wheel --build-constraint constraints/airflow-3.3.txt --out-dir dist
+	@ls dist/*.whl
+
+.PHONY: check-wheel
+check-wheel: wheel ## Install the wheel next to each Airflow line and try its entry points.
+	$(PY) .ci/check_wheel.py dist/*.whl 3.3 $(call python_for,3.3)
+	$(PY) .ci/check_wheel.py dist/*.whl 2.11 $(call python_for,2.11)
+
+.PHONY: chromium
+chromium: ## Install what the browser tests need (Debian, as root).
+	@.ci/install_chromium
+
+.PHONY: ci
+ci: chromium ## Run all checks on both Airflow lines.
+	$(MAKE) lint
+	rm -f .coverage .coverage.*
+	COVERAGE_FILE=.coverage.3.3 $(MAKE) test PYTEST_ARGS='--cov --cov-report='
+	COVERAGE_FILE=.coverage.2.11 $(MAKE) test-2.11 PYTEST_ARGS='--cov --cov-report='
+	.venv-3.3/bin/coverage combine --quiet
+	.venv-3.3/bin/coverage report
+	$(MAKE) check-wheel
+
+.PHONY: constraints
+constraints: .venv-3.3/.uv ## Resolve the pinned versions of both Airflow lines anew.
+	for line in 3.3 2.11; do \
+	file=constraints/airflow-$$line.txt; \
+	printf '%s\n' "$$(grep '^apache-airflow==' $$file)" setuptools uv | \
+	.venv-3.3/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade --quiet \
+	--all-extras setup.cfg - --output-file $$file; \
+	done
+
+.PHONY: clean
+clean: ## Remove everything that make has made.
+	rm -rf .venv-3.3 .venv-2.11 .demo build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache \
+	.pytest_cache .import_linter_cache
+
+.PRECIOUS: .venv-%/.uv
+.venv-%/.uv: constraints/airflow-%.txt
+	@test -n "$(call python_for,$*)" || { echo "Airflow $* needs Python 3.11 to 3.$(NEWEST_$*). None was found as" \
+	"python3 or python3.N: install one, or name one, as in: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
+	test -x .venv-$*/bin/python || $(call python_for,$*) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< uv
 	touch $@
+
+# Only what the demo needs, so that a first look is not long in coming.
+.PRECIOUS: .venv-%/.runtime
+.venv-%/.runtime: .venv-%/.uv setup.cfg pyproject.toml
+	$(call install,$*,emulator)
+	touch $@
+
+.PRECIOUS: .venv-%/.installed
+.venv-%/.installed: .venv-%/.uv setup.cfg pyproject.toml
+	$(call install,$*,$(shell echo emulator,test,lint,bench))
+	touch .venv-$*/.runtime $@

@@ -49,6 +49,14 @@ def blocked_until_somebody_waits(emulator: EmulatorHandle) -> Iterator[None]:
         thread.join()
 
 
+def nothing(emulator: EmulatorHandle) -> AbstractContextManager[None]:
+    """Leave the service alone.
+
+    :param emulator: the service.
+    """
+    return nullcontext()
+
+
 @dataclass(frozen=True)
 class Scene:
     """A DAG of the demo.
@@ -58,7 +66,7 @@ class Scene:
     """
 
     dag_id: str
-    meanwhile: Callable[[EmulatorHandle], AbstractContextManager[None]] = nullcontext
+    meanwhile: Callable[[EmulatorHandle], AbstractContextManager[None]] = nothing
 
 
 SCENES = (
@@ -101,7 +109,8 @@ def play(scene: Scene, airflow: AirflowProcess, emulator: EmulatorHandle) -> Out
     before = emulator.counters
     began = monotonic()
     with scene.meanwhile(emulator):
-        run_id, state = airflow.run(scene.dag_id, timeout=RUN_SECONDS)
+        run_id = airflow.trigger(scene.dag_id)
+        state = airflow.wait_for_run(scene.dag_id, run_id, RUN_SECONDS)
     seconds = monotonic() - began
     after = emulator.counters
     tasks = airflow.task_instances(scene.dag_id, run_id)
