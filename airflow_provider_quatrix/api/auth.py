@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOTP_PERIOD = 30
+_CLOCK_STEPS = 2
+# A session id travels in a header.
+_HEADER_VALUE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def sign_in(
     :raises QuatrixMfaRequired: a second factor is wanted that is not at hand.
     :raises QuatrixResponseError: an answer without a session id.
     """
+    mfa_code = (mfa_code or "").strip() or None
     answer = yield SendPassword(basic_authorization(credentials.login, credentials.password))
     session_id = session_id_of(answer)
     if answer is None or answer.status != 207:
@@ -150,6 +155,12 @@ def sign_in(
             f"The account wants a second factor of a kind that this package does not know (Mfa-Code "
             f"{wanted[:10] or 'absent'}): use an `api_key` in the connection's extra",
         )
+    if answer is not None and answer.status == 207:
+        raise QuatrixMfaRequired(
+            207,
+            None,
+            "The account wants a further second factor after the first: use an `api_key` in the connection's extra",
+        )
     return session_id_of(answer, fallback=session_id)
 
 
@@ -164,10 +175,19 @@ def _fresh_totp(
             "an `api_key`, or pass mfa_code to the login",
         )
     step = int(now() // TOTP_PERIOD)
-    if last_step is not None and step <= last_step:
+    # A step further ahead was noted by a clock that has been put back since; nobody can wait for it.
+    if last_step is not None and step <= last_step <= step + _CLOCK_STEPS:
         yield Wait((last_step + 1) * TOTP_PERIOD - now())
         step = max(last_step + 1, int(now() // TOTP_PERIOD))
-    return pyotp.TOTP(_compact(secret)).at(step * TOTP_PERIOD), step
+    return _Totp(_compact(secret)).at(step * TOTP_PERIOD), step
+
+
+class _Totp(pyotp.TOTP):
+    """Codes from a secret of any length: the service chose it, and many hand out 80 bits, which pyotp refuses."""
+
+    def byte_secret(self) -> bytes:
+        """Return the decoded secret."""
+        return base64.b32decode(self.secret + "=" * (-len(self.secret) % 8), casefold=True)
 
 
 def session_id_of(answer: Answer | None, fallback: str | None = None) -> str:
@@ -185,6 +205,6 @@ def session_id_of(answer: Answer | None, fallback: str | None = None) -> str:
         None if answer is None else answer.headers.get("X-Auth-Token"),
         fallback,
     ):
-        if isinstance(candidate, str) and candidate:
+        if isinstance(candidate, str) and _HEADER_VALUE.fullmatch(candidate):
             return candidate
     raise QuatrixResponseError(f"Quatrix answered the login without a session id (HTTP {status})", status)

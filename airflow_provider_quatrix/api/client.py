@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_quatrix.api.auth import Credentials, SendCode, SendPassword, Wait, sign_in
 from airflow_provider_quatrix.api.errors import (
-    CODE_WRONG_FACTOR,
     Answer,
     QuatrixApiError,
     QuatrixAuthenticationError,
@@ -18,6 +17,7 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixSessionExpired,
     malformed,
 )
+from airflow_provider_quatrix.api.files import FilesApi
 from airflow_provider_quatrix.api.models import Profile, Quota
 from airflow_provider_quatrix.api.retry import Repeat
 from airflow_provider_quatrix.api.transport import Call, Transport
@@ -96,6 +96,7 @@ class QuatrixClient:
         self.session = session
         self._api_key = api_key
         self._unblock_method = unblock_method
+        self.files = FilesApi(self)
         transport.redactor.add(api_key)
 
     @classmethod
@@ -204,6 +205,7 @@ class QuatrixClient:
         mfa_code: str | None = None,
         last_totp_step: int | None = None,
         before_try: Callable[[], None] | None = None,
+        after_unsent: Callable[[], None] | None = None,
         on_totp_step: Callable[[int], None] | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -217,6 +219,7 @@ class QuatrixClient:
         :param mfa_code: a second factor given for this one login.
         :param last_totp_step: step of the last TOTP code sent for these credentials.
         :param before_try: called ahead of each login request; what it raises ends the login.
+        :param after_unsent: called after each login request that never reached the server.
         :param on_totp_step: told the step of a TOTP code before that is sent.
         :param now: the present, Unix time.
         :param sleep: waits for the next TOTP code where this half minute's was used.
@@ -228,14 +231,15 @@ class QuatrixClient:
         redactor = self.transport.redactor
         redactor.add(credentials.password, credentials.totp_secret, credentials.pin, mfa_code)
         conversation = sign_in(credentials, now=now, mfa_code=mfa_code, last_totp_step=last_totp_step)
-        session_id = self._converse(conversation, before_try, on_totp_step, sleep)
+        password_call = Call("GET", "session/login", before_try=before_try, after_unsent=after_unsent)
+        session_id = self._converse(conversation, password_call, on_totp_step, sleep)
         redactor.add(session_id)
         return session_id
 
     def _converse(
         self,
         conversation: Conversation,
-        before_try: Callable[[], None] | None,
+        password_call: Call,
         on_totp_step: Callable[[int], None] | None,
         sleep: Callable[[float], None],
     ) -> str:
@@ -247,7 +251,7 @@ class QuatrixClient:
                 return str(end.value)
             answer = None
             if isinstance(step, SendPassword):
-                answer = self._send_password(step, before_try)
+                answer = self._send_password(step, password_call)
             elif isinstance(step, SendCode):
                 if step.totp_step is not None and on_totp_step is not None:
                     on_totp_step(step.totp_step)
@@ -256,9 +260,8 @@ class QuatrixClient:
                 log.info("This half minute's 2FA code was used already; waiting %.0f s for the next", step.seconds)
                 sleep(step.seconds)
 
-    def _send_password(self, step: SendPassword, before_try: Callable[[], None] | None) -> Answer:
+    def _send_password(self, step: SendPassword, call: Call) -> Answer:
         self.transport.redactor.add(step.authorization.removeprefix("Basic "))
-        call = Call("GET", "session/login", before_try=before_try)
         try:
             return self.transport.send(call, {"Authorization": step.authorization})
         except QuatrixSessionExpired as error:
@@ -274,10 +277,11 @@ class QuatrixClient:
         )
         try:
             return self.call_as(call, step.session_id)
-        except QuatrixAuthenticationError as error:
-            if error.code not in CODE_WRONG_FACTOR:
-                raise
-            raise _rejected(error, f"Quatrix rejected the second factor ({step.auth_type})") from None
+        except (QuatrixAuthenticationError, QuatrixSessionExpired) as error:
+            # Codes other than 83 and 84 are possible; the session itself is too young to have ended.
+            rejected = _rejected(error, f"Quatrix rejected the second factor ({step.auth_type})")
+            rejected.second_factor = True
+            raise rejected from None
 
     def keepalive(self) -> None:
         """Refresh the session by ``GET session/keepalive``.
@@ -287,6 +291,11 @@ class QuatrixClient:
         :raises QuatrixError: see :meth:`call`.
         """
         self.call("GET", "session/keepalive")
+
+    def hold(self) -> None:
+        """Keep the session while bytes are moved; nothing to do with an API key."""
+        if not self.uses_api_key:
+            self.keepalive()
 
     def ping(self, session_id: str) -> None:
         """Send ``GET session/keepalive`` for a given session, without any renewal."""
@@ -300,7 +309,7 @@ class QuatrixClient:
         """
         try:
             self.call_as(Call("GET", "session/logout"), session_id)
-        except QuatrixSessionExpired:
+        except (QuatrixSessionExpired, QuatrixMfaRequired):
             return False
         return True
 
@@ -327,22 +336,25 @@ class QuatrixClient:
         answer = self.call_as(call, session_id)
         if not _is_verdict(answer):
             raise malformed(answer, "an answer without `valid`", self.transport.redactor)
-        return bool(answer.json()["valid"])
+        return answer.status < 300 and bool(answer.json()["valid"])
 
     def profile(self) -> Profile:
         """Return the signed-in user, from ``GET profile``."""
-        return Profile.from_answer(self._object("profile"))
+        return self._object("profile", Profile.from_answer)
 
     def profile_info(self) -> Quota:
         """Return used and allowed storage in bytes, from ``GET profile/info``."""
-        return Quota.from_answer(self._object("profile/info"))
+        return self._object("profile/info", Quota.from_answer)
 
-    def _object(self, path: str) -> dict[str, Any]:
+    def _object(self, path: str, read: Callable[[dict[str, Any]], T]) -> T:
         answer = self.call("GET", path)
         body = answer.json()
         if not isinstance(body, dict):
             raise malformed(answer, "an answer that is not an object", self.transport.redactor)
-        return body
+        try:
+            return read(body)
+        except (TypeError, ValueError, OverflowError):
+            raise malformed(answer, "an answer with members of the wrong type", self.transport.redactor) from None
 
     def close(self) -> None:
         """Close the connections; the session lives on."""
@@ -352,7 +364,12 @@ class QuatrixClient:
 def _is_verdict(answer: Answer) -> bool:
     """Tell the two 401 bodies of unblock-captcha apart by shape: only the verdict has ``valid``."""
     body = answer.json()
-    return isinstance(body, dict) and isinstance(body.get("valid"), bool) and "code" not in body
+    return (
+        (answer.status < 300 or answer.status == 401)
+        and isinstance(body, dict)
+        and isinstance(body.get("valid"), bool)
+        and "code" not in body
+    )
 
 
 def _rejected(error: QuatrixApiError, what: str) -> QuatrixAuthenticationError:

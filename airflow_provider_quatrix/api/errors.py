@@ -24,6 +24,13 @@ CODE_ADDRESS_BLOCKED = 74
 CODE_WRONG_FACTOR = (83, 84)
 CODE_QUOTA_EXCEEDED = 122
 
+# What these codes say is said by files and objects, whose names may well hold the word "captcha".
+_NO_BLOCK = (*CODE_OBJECT_EXISTS, *CODE_NOT_FOUND, CODE_QUOTA_EXCEEDED)
+
+# Of a body that came, this much is searched for secrets before its first characters are shown.
+_SEARCHED = 1024 * 1024
+_SHOWN = 200
+
 # Members of ``details`` that are credentials of somebody.
 _SECRET_DETAILS = frozenset({"session_id", "token", "upload_key", "key", "pin", "code"})
 
@@ -75,6 +82,10 @@ class QuatrixResponseError(QuatrixError):
         return str(self.args[0])
 
 
+class QuatrixTransferError(QuatrixError):
+    """A file could not be moved whole: the source changed, sizes differ, or its place is gone."""
+
+
 class QuatrixApiError(QuatrixError):
     """The service refused a call.
 
@@ -109,9 +120,18 @@ class QuatrixApiError(QuatrixError):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: value for name, value in vars(self).items() if name != "session_id"}
+        return type(self), (self.status, self.code, self.msg, self.details), state
+
 
 class QuatrixAuthenticationError(QuatrixApiError):
-    """The credentials were rejected: wrong password, second factor or API key."""
+    """The credentials were rejected: wrong password, second factor or API key.
+
+    :ivar second_factor: the password was right, the second factor was not.
+    """
+
+    second_factor: bool = False
 
 
 class QuatrixSessionExpired(QuatrixApiError):
@@ -125,7 +145,8 @@ class QuatrixMfaRequired(QuatrixApiError):
 class QuatrixCaptchaRequired(QuatrixApiError):
     """A person has to pass a CAPTCHA before the account works again.
 
-    :ivar session_id: id of the blocked session, needed to unblock it; ``None`` where unknown. Never shown.
+    :ivar session_id: id of the blocked session, needed to unblock it; ``None`` where unknown. Never shown, and
+        left behind when the error is pickled.
     """
 
     session_id: str | None = None
@@ -182,6 +203,7 @@ class _OsError(QuatrixApiError, OSError):
         # OSError's own attributes are set by hand: its constructor never sees the arguments it expects.
         self.errno = self._errno
         self.strerror = str(self)
+        self.filename = None
 
 
 class QuatrixNotFound(_OsError, FileNotFoundError):
@@ -225,7 +247,7 @@ class Answer:
         """Return the decoded body, or ``None`` where it is not JSON (an empty body is not)."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def __repr__(self) -> str:
@@ -237,17 +259,23 @@ def is_captcha_block(answer: Answer, pattern: str = DEFAULT_CAPTCHA_PATTERN) -> 
     """Tell whether an answer says that a CAPTCHA has to be passed.
 
     The service publishes neither a status nor a code for a block, so it is recognised by its words, in
-    ``msg`` and ``details``.
+    ``msg`` and ``details``. A detail that is false, empty or null (``captcha_required: false``) says nothing.
 
     :param answer: the answer of any call.
     :param pattern: regular expression, matched regardless of case.
     :return: ``True`` for a block.
     """
     body = answer.json()
-    if not 400 <= answer.status < 500 or not isinstance(body, dict):
+    if not 400 <= answer.status < 500 or not isinstance(body, dict) or body.get("code") in _NO_BLOCK:
         return False
-    words = f"{body.get('msg', '')} {json.dumps(body.get('details', ''))}"
+    words = f"{body.get('msg', '')} {json.dumps(_said(body.get('details')), ensure_ascii=False)}"
     return re.search(pattern, words, re.IGNORECASE) is not None
+
+
+def _said(details: Any) -> Any:
+    if isinstance(details, dict):
+        return {name: _said(value) for name, value in details.items() if value}
+    return details or ""
 
 
 def blocked_session_id(answer: Answer) -> str | None:
@@ -355,7 +383,8 @@ def malformed(
     :param retry_after: seconds the answer asks to wait.
     :return: an exception, ready to be raised.
     """
-    excerpt = redact(answer.body[:200].decode("utf-8", "replace"))
+    # Searched before it is cut, for the first half of a secret looks like nothing that could be recognised.
+    excerpt = redact(answer.body[:_SEARCHED].decode("utf-8", "replace"))[:_SHOWN]
     shown = f" that begins {excerpt!r}" if excerpt else ""
     return QuatrixResponseError(
         f"Quatrix sent {what} (HTTP {answer.status}){shown}", answer.status, cut=cut, retry_after=retry_after
@@ -367,7 +396,7 @@ def _model(body: Any, redact: Callable[[str], str]) -> tuple[int | None, str, di
         return None, "", {}
     code, details = body.get("code"), body.get("details")
     return (
-        code if isinstance(code, int) else None,
+        code if isinstance(code, int) and not isinstance(code, bool) else None,
         redact(str(body.get("msg", ""))),
         _cleaned(details, redact) if isinstance(details, dict) else {},
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class SessionStatus(Enum):
@@ -111,4 +114,110 @@ class Quota:
             user_limit=limit("user_limit"),
             account_used=int(body.get("acc_used") or 0),
             account_limit=limit("acc_limit"),
+        )
+
+
+class FileKind(Enum):
+    """What an object of the file tree is."""
+
+    FILE = "F"
+    FOLDER = "D"
+    SHARED = "S"
+    """A project folder; works like any folder."""
+    TRASH = "T"
+    """The Trash; works like a folder."""
+    LINK = "N"
+    UNKNOWN = "?"
+
+    @classmethod
+    def _missing_(cls, value: object) -> FileKind:
+        return cls.UNKNOWN
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it holds other objects."""
+        return self in (FileKind.FOLDER, FileKind.SHARED, FileKind.TRASH)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file or folder, from the metadata calls.
+
+    :param id: stable handle.
+    :param parent_id: its folder.
+    :param name: its name.
+    :param kind: file, folder, project folder or Trash.
+    :param size: bytes of a file; number of entries of a folder.
+    :param modified: Unix time, to the microsecond for files.
+    :param created: Unix time.
+    """
+
+    id: str
+    parent_id: str
+    name: str
+    kind: FileKind
+    size: int
+    modified: float
+    created: float
+
+    @classmethod
+    def from_answer(cls, body: Mapping[str, Any]) -> RemoteFile:
+        """Read an answer; absent members become empty."""
+        modified = body.get("modified_ms")
+        return cls(
+            id=str(body.get("id") or ""),
+            parent_id=str(body.get("parent_id") or ""),
+            name=str(body.get("name") or ""),
+            kind=FileKind(body.get("type")),
+            size=int(body.get("size") or 0),
+            modified=float(modified if modified is not None else body.get("modified") or 0),
+            created=float(body.get("created") or 0),
+        )
+
+
+@dataclass(frozen=True)
+class UploadLink:
+    """Permission to write one file, from ``POST upload/link``.
+
+    :param key: upload key; whoever has it can write.
+    :param file_id: the file that will be.
+    :param parent_id: its folder.
+    :param name: the name it got, which need not be the one asked for.
+    """
+
+    key: str = field(repr=False)
+    file_id: str
+    parent_id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key, from ``api-key...``.
+
+    :param id: handle.
+    :param user_id: whose calls it makes.
+    :param name: label.
+    :param active: whether it works.
+    :param hint: its last characters.
+    :param key: the key itself, in the answer to its creation only.
+    """
+
+    id: str
+    user_id: str
+    name: str
+    active: bool
+    hint: str
+    key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_answer(cls, body: Mapping[str, Any]) -> ApiKey:
+        """Read an answer."""
+        return cls(
+            id=str(body.get("id") or ""),
+            user_id=str(body.get("role_id") or ""),
+            name=str(body.get("name") or ""),
+            active=body.get("status") == "A",
+            hint=str(body.get("hint") or ""),
+            key=str(body["key"]) if body.get("key") else None,
         )
