@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 class Found:
     """A file or folder and where it is.
 
-    :param path: from the home folder, with a leading slash.
+    :param names: from the home folder; as the server sent them, so one may hold anything.
     :param file: its metadata.
     """
 
-    path: str
+    names: tuple[str, ...]
     file: RemoteFile
+
+    @property
+    def path(self) -> str:
+        """The path, with a leading slash."""
+        return join(self.names)
 
 
 class RemoteTree:
@@ -137,7 +142,7 @@ class RemoteTree:
                 if entry.kind is FileKind.TRASH and not trash:
                     continue
                 below = (*names, entry.name)
-                yield Found(join(below), entry)
+                yield Found(below, entry)
                 if recursive and entry.kind.is_folder:
                     waiting.append((below, entry.id))
 
@@ -180,7 +185,7 @@ class RemoteTree:
             done = self._move(found[0], folder, new[-1], if_exists)
         self.forget(source)
         self.forget(target)
-        return Found(join((*new[:-1], done.name or new[-1])), done)
+        return Found((*new[:-1], done.name or new[-1]), done)
 
     def _move(self, file_id: str, folder_id: str, name: str, if_exists: IfExists) -> RemoteFile:
         try:

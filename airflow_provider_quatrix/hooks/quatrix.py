@@ -24,16 +24,19 @@ from airflow_provider_quatrix.hooks.connection import (
     ui_field_behaviour,
 )
 from airflow_provider_quatrix.hooks.failures import failed_stage
+from airflow_provider_quatrix.hooks.files import FileCalls, note_name
 from airflow_provider_quatrix.sessions.broker import SessionBroker, shared_broker
 from airflow_provider_quatrix.sessions.ledger import HostLedger, default_lock_dir
+from airflow_provider_quatrix.sessions.notes import SealedNotes
 from airflow_provider_quatrix.sessions.seal import Seal
-from airflow_provider_quatrix.sessions.stores import MemoryStore, session_store
+from airflow_provider_quatrix.sessions.stores import MemoryStore, session_store, upload_store
 
 if TYPE_CHECKING:
+    from airflow_provider_quatrix.api.transfer import Notes
     from airflow_provider_quatrix.sessions.stores import SessionStore
 
 
-class QuatrixHook(BaseHook):
+class QuatrixHook(FileCalls, BaseHook):
     """Calls Quatrix with an Airflow connection, over the one session that all its tasks share.
 
     :param quatrix_conn_id: connection of type ``quatrix``.
@@ -79,12 +82,11 @@ class QuatrixHook(BaseHook):
         return ConnectionSettings.from_connection(self.get_connection(self.quatrix_conn_id))
 
     @cached_property
-    def client(self) -> QuatrixClient:
+    def client(self) -> QuatrixClient:  # type: ignore[override]
         """The client, which signs in when it is first used."""
-        settings = self.settings
+        settings, seal = self.settings, self._seal
         if settings.api_key is not None:
             return self._new_client()
-        seal = Seal(settings.base_url, self._credentials)
         key = (settings.conn_id, seal.fingerprint, repr(settings), settings.proxy or "", str(self._private_session))
         return shared_broker(key, lambda: self._new_broker(seal)).client
 
@@ -186,10 +188,24 @@ class QuatrixHook(BaseHook):
             raise TypeError("a connection with an API key has no session")
         return session
 
+    def notes(self, name: str) -> Notes:
+        """Return the place for notes of an unfinished transfer, sealed and shared by all workers.
+
+        :param name: tells transfers apart.
+        """
+        setting = conf.get("quatrix", "session_store", fallback="variable")
+        return SealedNotes(upload_store(setting, self.settings.conn_id, note_name(name)), self._seal)
+
+    @cached_property
+    def _seal(self) -> Seal:
+        return Seal(self.settings.base_url, self._credentials)
+
     @cached_property
     def _credentials(self) -> Credentials:
         settings = self.settings
-        return Credentials(settings.login, settings.password, settings.totp_secret, settings.pin)
+        # With an API key nobody logs in; it is what the notes of transfers are sealed with then.
+        password = settings.password if settings.api_key is None else settings.api_key
+        return Credentials(settings.login, password, settings.totp_secret, settings.pin)
 
     def _new_client(self) -> QuatrixClient:
         from airflow import __version__ as airflow_version

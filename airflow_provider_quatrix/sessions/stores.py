@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 # Airflow masks the values of Variables whose name holds "token".
 VARIABLE_PREFIX = "quatrix_session_token__"
+UPLOAD_PREFIX = "quatrix_upload_token__"
 
 
 class SessionStore(Protocol):
@@ -85,7 +86,7 @@ class VariableStore:
     def write(self, text: str) -> None:
         """Keep the text."""
         try:
-            Variable.set(self.name, text, description="Session of a Quatrix connection, sealed. Safe to delete.")
+            Variable.set(self.name, text, description="Written by the Quatrix provider. Safe to delete.")
         except Exception as error:  # noqa: BLE001 - see read()
             self._degrade("written", error)
             self._fallback.write(text)
@@ -104,11 +105,24 @@ class VariableStore:
         if not self._told:
             self._told = True
             log.info(
-                "The Variable %s cannot be %s here (%s), so this process keeps its Quatrix session to itself",
+                "The Variable %s cannot be %s here (%s), so this process keeps it to itself",
                 self.name,
                 what,
                 type(error).__name__,
             )
+
+
+def upload_store(setting: str, conn_id: str, upload: str) -> SessionStore:
+    """Return the store for the notes of an unfinished upload.
+
+    :param setting: see :func:`session_store`.
+    :param conn_id: connection id.
+    :param upload: tells uploads apart.
+    :return: a store for this upload.
+    """
+    if setting == "variable":
+        return VariableStore(f"{UPLOAD_PREFIX}{conn_id}__{upload}")
+    return session_store(setting, f"{conn_id}__{upload}")
 
 
 def session_store(setting: str, conn_id: str) -> SessionStore:
@@ -127,9 +141,9 @@ def session_store(setting: str, conn_id: str) -> SessionStore:
     module, _, name = setting.rpartition(".")
     try:
         made: SessionStore = getattr(import_module(module), name)(conn_id)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(
             f"[quatrix] session_store is {setting!r}, which is neither 'variable' nor 'memory' nor a class that can "
-            f"be imported ({error}). Correct the option in airflow.cfg or AIRFLOW__QUATRIX__SESSION_STORE."
+            f"be imported and made with the connection id ({error}). Correct the option in airflow.cfg or AIRFLOW__QUATRIX__SESSION_STORE."
         ) from None
     return made
