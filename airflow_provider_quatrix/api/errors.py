@@ -45,6 +45,7 @@ class TransportStage(Enum):
     ADDRESS = "address"
     TLS = "tls"
     PROXY = "proxy"
+    SETTINGS = "settings"
     SENT = "sent"
 
 

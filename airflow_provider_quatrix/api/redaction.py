@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
 import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,27 +43,32 @@ class Redactor:
         self._on_secret = on_secret
         self._secrets: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
-        _wire_log_filter.redactors.add(self)
+        # Read without the lock, which a forked child may inherit in the hands of a thread that it lacks.
+        self._longest_first: tuple[str, ...] = ()
+        _wire_log_filter.watch(self)
 
     def add(self, *secrets: str | None) -> None:
         """Remember secrets; empty and very short values are ignored."""
         for secret in secrets:
-            if not secret or len(secret) < _SHORTEST:
-                continue
-            with self._lock:
-                known = secret in self._secrets
-                self._secrets[secret] = None
-                self._secrets.move_to_end(secret)
-                while len(self._secrets) > _MOST_REMEMBERED:
-                    self._secrets.popitem(last=False)
-            if not known and self._on_secret is not None:
-                self._on_secret(secret)
+            if secret and len(secret) >= _SHORTEST:
+                for form in _forms(secret):
+                    self._add(form)
+
+    def _add(self, secret: str) -> None:
+        with self._lock:
+            known = secret in self._secrets
+            self._secrets[secret] = None
+            self._secrets.move_to_end(secret)
+            while len(self._secrets) > _MOST_REMEMBERED:
+                self._secrets.popitem(last=False)
+            if not known:
+                self._longest_first = tuple(sorted(self._secrets, key=len, reverse=True))
+        if not known and self._on_secret is not None:
+            self._on_secret(secret)
 
     def known(self, text: str) -> str:
         """Replace the known secrets in ``text``."""
-        with self._lock:
-            secrets = sorted(self._secrets, key=len, reverse=True)
-        for secret in secrets:
+        for secret in self._longest_first:
             text = text.replace(secret, MASK)
         return text
 
@@ -77,12 +84,22 @@ class Redactor:
         return f"{type(self).__name__}(secrets={len(self._secrets)})"
 
 
+def _forms(secret: str) -> set[str]:
+    """Return a secret as it is, as a URL holds it and as JSON holds it."""
+    return {secret, quote_plus(secret), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+
+
 class _WireLogFilter(logging.Filter):
-    """Masks urllib3's debug lines, which name the URL and so an upload key, a link or a CAPTCHA token."""
+    """Masks urllib3's lines, which name the URL and so an upload key, a link or a CAPTCHA token."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.redactors: weakref.WeakSet[Redactor] = weakref.WeakSet()
+        # A list, whose changes need no lock: any thread may log while another makes or drops a client.
+        self._redactors: list[weakref.ref[Redactor]] = []
+
+    def watch(self, redactor: Redactor) -> None:
+        """Mask the secrets of a redactor for as long as it is in use."""
+        self._redactors.append(weakref.ref(redactor, self._redactors.remove))
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record's message; every record passes.
@@ -91,12 +108,15 @@ class _WireLogFilter(logging.Filter):
         :return: always ``True``.
         """
         message = clean = record.getMessage()
-        for redactor in tuple(self.redactors):
-            clean = redactor.known(clean)
+        for reference in tuple(self._redactors):
+            redactor = reference()
+            clean = clean if redactor is None else redactor.known(clean)
         if clean != message:
             record.msg, record.args = clean, ()
         return True
 
 
 _wire_log_filter = _WireLogFilter()
-logging.getLogger("urllib3.connectionpool").addFilter(_wire_log_filter)
+# All of urllib3's loggers that name URLs; a filter of a logger sees only what is logged to that very logger.
+for _name in ("connectionpool", "connection", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(_wire_log_filter)
