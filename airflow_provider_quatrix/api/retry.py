@@ -51,7 +51,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -66,18 +66,21 @@ def may_repeat(error: BaseException, repeat: Repeat) -> bool:
     """Tell whether a failed call may be sent again.
 
     A rejected login, a missing second factor and a CAPTCHA block are never transient: sending them again
-    only feeds the block. A bad certificate does not get better either.
+    only feeds the block; so a refusal (401) whose text is cut short is not asked to say it again. A bad
+    certificate or setting does not get better either.
 
     :param error: how the call failed.
     :param repeat: what the call allows.
     :return: ``True`` if another try is safe and may help.
     """
     if isinstance(error, QuatrixTransportError):
-        if error.stage is TransportStage.TLS:
+        if error.stage in (TransportStage.TLS, TransportStage.SETTINGS):
             return False
         return error.stage is not TransportStage.SENT or repeat is Repeat.SAFE
     status = _status(error)
     cut = isinstance(error, QuatrixResponseError) and error.cut
+    if status == 401:
+        return False
     if repeat is Repeat.SAFE:
         return status in TRANSIENT_STATUSES or cut
     return repeat is Repeat.REFUSED and status in REFUSING_STATUSES and not cut
@@ -86,13 +89,14 @@ def may_repeat(error: BaseException, repeat: Repeat) -> bool:
 def pause(error: BaseException | None, attempt: int, policy: RetryPolicy, spread: float) -> float:
     """Return the seconds to wait before the next try.
 
-    :param error: how the last try failed; a ``Retry-After`` in it is honoured to the second.
+    :param error: how the last try failed; a ``Retry-After`` in it is honoured to the second, unless it asks for no
+        pause at all.
     :param attempt: number of tries made, from 1.
     :param policy: the pauses' growth and limit.
     :param spread: random number from 0 to 1 that keeps many clients from trying in step.
     :return: seconds.
     """
-    if isinstance(error, QuatrixApiError | QuatrixResponseError) and error.retry_after is not None:
+    if isinstance(error, QuatrixApiError | QuatrixResponseError) and error.retry_after:
         return error.retry_after
     longest = min(policy.longest_pause, policy.first_pause * 2.0 ** (attempt - 1))
     return longest * (0.5 + spread / 2)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import http.cookiejar
 import logging
+import os
 import platform
+import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from airflow_provider_quatrix import __version__
+from airflow_provider_quatrix.api.deadline import DeadlineAdapter, answers_by
 from airflow_provider_quatrix.api.errors import (
     DEFAULT_CAPTCHA_PATTERN,
     Answer,
@@ -40,12 +43,23 @@ API_ROOT = "/api/1.0/"
 _MOST_REDIRECTS = 5
 _BLOCK = 64 * 1024
 # Metadata of a folder with 100,000 entries stays far below; an endless body ends here.
-_LARGEST_ANSWER = 256 * 1024 * 1024
+LARGEST_ANSWER = 256 * 1024 * 1024
 _POOL_SIZE = 32
 # Bytes per second.
 _SLOWEST_PACE = 16 * 1024
 # How much of a body is read and sent at a time; the library's own 16 KiB cost a third of the speed.
 _SEND_BLOCK = 256 * 1024
+
+# A connection that ended is no certificate that is wrong, although both are TLS errors.
+_TLS_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+# urllib3 begins some messages with the connection's repr.
+_OBJECT = re.compile(r"^(?:<.*? object at 0x\w+>|\w+\(host=.*?\)): ")
+_NEVER_SENT = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+)
 
 T = TypeVar("T")
 
@@ -74,6 +88,7 @@ class Call:
     :param body_size: their number.
     :param repeat: when the call may be sent again.
     :param before_try: called ahead of every single try; what it raises ends the call.
+    :param after_unsent: called after a try that never reached the server, to undo what ``before_try`` did.
     :param accepts: picks answers that are results although their status says error.
     """
 
@@ -86,6 +101,7 @@ class Call:
     body_size: int = 0
     repeat: Repeat = Repeat.SAFE
     before_try: Callable[[], None] | None = field(default=None, repr=False)
+    after_unsent: Callable[[], None] | None = field(default=None, repr=False)
     accepts: Callable[[Answer], bool] | None = field(default=None, repr=False)
 
 
@@ -100,7 +116,7 @@ class _Credentials(AuthBase):
         return request
 
 
-class _Adapter(HTTPAdapter):
+class _Adapter(DeadlineAdapter):
     """Connections that send bodies in large blocks."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -124,6 +140,7 @@ class Transport:
     :param policy: how long and how often a call is tried.
     :param captcha_pattern: how a CAPTCHA block is recognised.
     :param redactor: keeps secrets out of messages.
+    :param largest_answer: bytes after which an answer counts as one that does not end; default 256 MiB.
     :param sleep: waits between tries.
     """
 
@@ -139,6 +156,7 @@ class Transport:
         policy: RetryPolicy | None = None,
         captcha_pattern: str = DEFAULT_CAPTCHA_PATTERN,
         redactor: Redactor | None = None,
+        largest_answer: int = LARGEST_ANSWER,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.base_url = base_url.rstrip("/")
@@ -149,10 +167,14 @@ class Transport:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._captcha_pattern = captcha_pattern
+        self._largest_answer = largest_answer
         self._sleep = sleep
+        self._user_agent = user_agent
         self._session = self._open(user_agent)
+        self._process = os.getpid()
         if proxy:
-            self.redactor.add(urlsplit(proxy).password)
+            password = urlsplit(proxy).password
+            self.redactor.add(password, unquote(password or ""))
         if verify is False:
             # Said once in the log; urllib3 would say it at every call.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -191,7 +213,7 @@ class Transport:
 
         def attempt(ends: float) -> Answer:
             with self._follow(call, credentials, ends) as response:
-                return self._checked(call, self._read(response, ends))
+                return self._checked(call, self._read(response))
 
         return self._tried(call, attempt)
 
@@ -209,7 +231,7 @@ class Transport:
             if response.status_code < 300:
                 return response
             with response:
-                raise self._error(self._read(response, ends))
+                raise self._error(self._read(response))
 
         return self._tried(call, attempt)
 
@@ -221,7 +243,14 @@ class Transport:
         def one() -> T:
             if call.before_try is not None:
                 call.before_try()
-            return attempt(max(started + deadline, time.monotonic() + 0.001))
+            ends = max(started + deadline, time.monotonic() + 0.001)
+            try:
+                with answers_by(ends):
+                    return attempt(ends)
+            except QuatrixTransportError as error:
+                if call.after_unsent is not None and error.stage is not TransportStage.SENT:
+                    call.after_unsent()
+                raise
 
         return self.policy.retrying(call.repeat, deadline, sleep=self._sleep, before_sleep=self._tell)(one)
 
@@ -261,27 +290,35 @@ class Transport:
 
     def _once(self, call: Call, url: str, credentials: Headers, left: float) -> requests.Response:
         left = max(left, 0.001)
+        if self._process != os.getpid():
+            # Two processes must not talk through one inherited connection.
+            self._session, self._process = self._open(self._user_agent), os.getpid()
+        body = None if call.body is None else call.body()
         try:
             return self._session.request(
                 call.method,
                 url,
                 json=call.json,
-                data=None if call.body is None else call.body(),
+                data=body,
                 headers=dict(call.headers),
                 auth=_Credentials(credentials),
                 timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
                 verify=self._verify,
-                proxies=self._proxies,
+                # A copy, as requests adds the environment's proxies to it.
+                proxies=None if self._proxies is None else dict(self._proxies),
                 allow_redirects=False,
                 stream=True,
             )
-        except requests.RequestException as error:
-            # requests' own message may hold the URL with a key or a token in it, hence "from None".
+        except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+            # Their messages may hold the URL with a key or a token in it, or a header, hence "from None".
             raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> QuatrixTransportError:
-        cause = self.redactor(_innermost(error))
-        if isinstance(error, requests.exceptions.SSLError):
+        if not isinstance(error, requests.RequestException) or isinstance(error, _NEVER_SENT):
+            return self._unsendable(error)
+        root = _innermost(error)
+        cause = self.redactor(_text(root))
+        if isinstance(error, requests.exceptions.SSLError) and not isinstance(root, _TLS_ENDED):
             return QuatrixTransportError(
                 f"TLS with {self.base_url} failed: {cause}. If the host is right, give the file of the CA that "
                 "signed its certificate in `verify`.",
@@ -291,7 +328,8 @@ class Transport:
             return QuatrixTransportError(f"The proxy to {self.base_url} failed: {cause}", TransportStage.PROXY)
         if isinstance(error, requests.exceptions.ReadTimeout):
             return QuatrixTransportError(
-                f"{self.base_url} did not answer within the time limit ({self._read_timeout:g} s)",
+                f"{self.base_url} did not answer within the time limit "
+                f"({min(self._read_timeout, self.policy.deadline):g} s)",
                 TransportStage.SENT,
             )
         if isinstance(error, requests.exceptions.ConnectTimeout) or _never_connected(error):
@@ -300,10 +338,30 @@ class Transport:
             f"The connection to {self.base_url} broke before the answer: {cause}", TransportStage.SENT
         )
 
+    def _unsendable(self, error: Exception) -> QuatrixTransportError:
+        """Describe a failure ahead of any connection; trying again cannot help."""
+        if isinstance(error, OSError) and "TLS CA certificate" in str(error):
+            problem = (
+                "the file with the CA certificates to trust is missing: correct `verify`, or REQUESTS_CA_BUNDLE and "
+                "CURL_CA_BUNDLE in the environment"
+            )
+            return QuatrixTransportError(f"TLS with {self.base_url} is impossible: {problem}", TransportStage.TLS)
+        # The text is left out: it may repeat a header with credentials in it.
+        return QuatrixTransportError(
+            f"The request to {self.base_url} cannot be sent ({type(error).__name__}): check the host, the proxy and "
+            "the credentials for characters that do not belong there",
+            TransportStage.SETTINGS,
+        )
+
     def _redirected(self, call: Call, url: str, response: requests.Response) -> str:
-        target = urljoin(url, response.headers["Location"])
-        old, new = urlsplit(url), urlsplit(target)
-        same_place = old.netloc == new.netloc and new.scheme in (old.scheme, "https")
+        try:
+            target = urljoin(url, response.headers["Location"])
+            old, new = urlsplit(url), urlsplit(target)
+            same_place = _place(old) == _place(new) or _place(old._replace(scheme="https")) == _place(new)
+        except ValueError:
+            raise QuatrixResponseError(
+                f"{self.base_url} redirects to an address that is none", response.status_code
+            ) from None
         keeps_method = call.method == "GET" or response.status_code in (307, 308)
         if same_place and keeps_method:
             return target
@@ -313,18 +371,13 @@ class Transport:
             response.status_code,
         )
 
-    def _read(self, response: requests.Response, ends: float) -> Answer:
+    def _read(self, response: requests.Response) -> Answer:
         body = bytearray()
         try:
-            # Piece by piece as it comes, for a server that drips bytes never runs into the read timeout.
+            # Piece by piece as it comes, so that what has come of an answer that stops is known.
             while piece := response.raw.read1(_BLOCK, decode_content=True):
                 body += piece
-                if time.monotonic() > ends:
-                    raise QuatrixTransportError(
-                        f"{self.base_url} did not finish its answer within {self.policy.deadline:g} s",
-                        TransportStage.SENT,
-                    )
-                if len(body) > _LARGEST_ANSWER:
+                if len(body) > self._largest_answer:
                     answer = Answer(response.status_code, response.headers, bytes(body))
                     raise malformed(answer, "an answer that does not end", self.redactor)
         except (urllib3.exceptions.HTTPError, OSError):
@@ -336,16 +389,24 @@ class Transport:
         return f"{type(self).__name__}({self.base_url!r})"
 
 
-def _innermost(error: BaseException) -> str:
-    """Return the root of a chain of wrapped errors: the one line that says what happened."""
+def _place(url: SplitResult) -> tuple[str, str | None, int]:
+    return url.scheme, url.hostname, url.port or {"http": 80}.get(url.scheme, 443)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the root of a chain of wrapped errors."""
     seen: BaseException = error
     while True:
-        inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
-        if not isinstance(inner, BaseException):
-            break
-        seen = inner
+        inner = [cause for cause in (getattr(seen, "reason", None), *seen.args) if isinstance(cause, BaseException)]
+        if not inner:
+            return seen
+        seen = inner[0]
+
+
+def _text(seen: BaseException) -> str:
+    """Return the one line that says what happened."""
     text = seen.args[-1] if seen.args and isinstance(seen.args[-1], str) else str(seen)
-    return text.rpartition("object at 0x")[2].partition(": ")[2] or text if "object at 0x" in text else text
+    return _OBJECT.sub("", text)
 
 
 def _never_connected(error: BaseException) -> bool:

@@ -35,7 +35,7 @@ def is_final(error: Exception) -> bool:
     :return: ``True`` if a person has to do something first.
     """
     if isinstance(error, QuatrixTransportError):
-        return error.stage is TransportStage.TLS
+        return error.stage in (TransportStage.TLS, TransportStage.SETTINGS)
     return isinstance(
         error,
         InvalidConnectionError
@@ -53,7 +53,7 @@ def is_outage(error: Exception) -> bool:
     :return: ``True`` if the same call may well succeed later, without anybody doing anything.
     """
     if isinstance(error, QuatrixTransportError):
-        return error.stage is not TransportStage.TLS
+        return error.stage not in (TransportStage.TLS, TransportStage.SETTINGS)
     if isinstance(error, QuatrixResponseError):
         return True
     return isinstance(error, QuatrixRateLimited) or (
@@ -99,6 +99,7 @@ def told_to_airflow(conn_id: str) -> Iterator[None]:
 
 
 _STAGES = {
+    TransportStage.SETTINGS: "Connection",
     TransportStage.ADDRESS: "Address",
     TransportStage.PROXY: "Proxy",
     TransportStage.TLS: "TLS",
@@ -116,7 +117,7 @@ def failed_stage(error: Exception) -> str:
     if isinstance(error, QuatrixTransportError):
         return _STAGES[error.stage]
     if isinstance(error, QuatrixAuthenticationError):
-        return "Second factor" if error.code in CODE_WRONG_FACTOR else "Credentials"
+        return "Second factor" if error.second_factor or error.code in CODE_WRONG_FACTOR else "Credentials"
     for kind, stage in (
         (QuatrixMfaRequired, "Second factor"),
         (QuatrixCaptchaRequired, "CAPTCHA"),
