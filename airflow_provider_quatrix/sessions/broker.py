@@ -17,7 +17,6 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixLoginBudgetExhausted,
     QuatrixMfaRequired,
     QuatrixSessionExpired,
-    QuatrixTransportError,
 )
 from airflow_provider_quatrix.api.models import SessionStatus
 from airflow_provider_quatrix.sessions.record import (
@@ -127,6 +126,7 @@ class SessionBroker:
         :return: the session, without its id.
         :raises QuatrixError: see :meth:`take`.
         """
+        mfa_code = (mfa_code or "").strip() or None
         with self._ledger.locked():
             record = self._load()
             if record.status is SessionStatus.OPEN and record.session_id:
@@ -177,7 +177,14 @@ class SessionBroker:
             if record.status is SessionStatus.BLOCKED:
                 log.info("The blocked Quatrix session is kept: it is what passing the CAPTCHA unblocks")
                 return False
-            ended = record.session_id is not None and self.client.logout(record.session_id)
+            if record.status is not SessionStatus.OPEN or record.session_id is None:
+                # Credentials that were refused stay known as such.
+                return False
+            try:
+                ended = self.client.logout(record.session_id)
+            except QuatrixCaptchaRequired:
+                self._note_block(record, record.session_id)
+                return False
             self._save(record.ended())
             return ended
 
@@ -209,7 +216,9 @@ class SessionBroker:
             )
         try:
             valid = self.client.unblock_captcha(token, record.session_id)
-        except QuatrixSessionExpired:
+        except QuatrixCaptchaRequired:
+            valid = False
+        except _GONE:
             self._save(record.blocked(None, self._now()))
             raise QuatrixCaptchaRequired(
                 401,
@@ -233,7 +242,11 @@ class SessionBroker:
         :param session_id: the session that it said it to.
         """
         with self._ledger.locked():
-            self._note_block(self._load(), session_id or block.session_id)
+            record = self._load()
+            if record.status is SessionStatus.OPEN and record.session_id != session_id:
+                # Somebody else has got another session meanwhile, whose own calls will tell whether it works.
+                return
+            self._note_block(record, session_id)
 
     def used(self, session_id: str) -> None:
         """Take note that the service accepted a session; written down every few minutes.
@@ -246,10 +259,13 @@ class SessionBroker:
             if record.session_id != session_id or now - (record.last_used or 0.0) < USE_WRITE_INTERVAL:
                 return
             self._memory = replace(record, last_used=now)
-        with suppress(QuatrixTransportError), self._ledger.locked(timeout=1.0):
-            stored = self._load()
-            if stored.session_id == session_id:
-                self._save(replace(stored, last_used=now))
+        try:
+            with self._ledger.locked(timeout=1.0):
+                stored = self._load()
+                if stored.session_id == session_id:
+                    self._save(replace(stored, last_used=now))
+        except Exception as error:  # noqa: BLE001 - the call worked, and must not fail for want of a note about it
+            log.info("The last use of the Quatrix session could not be written down (%s)", type(error).__name__)
 
     def state(self) -> SessionState:
         """Return what is known of the session, without asking the service."""
@@ -325,12 +341,14 @@ class SessionBroker:
     def _sign_in(self, record: SessionRecord, mfa_code: str | None) -> str:
         """Log in; with the lock held. Whatever comes of it is in the record before anybody else can look."""
         attempt = _Attempt(self, record)
+        steps = [step for step in (record.totp_step, self._ledger.totp_step()) if step is not None]
         try:
             session_id = self.client.login(
                 self._credentials,
                 mfa_code=mfa_code,
-                last_totp_step=record.totp_step,
+                last_totp_step=max(steps, default=None),
                 before_try=attempt.spend,
+                after_unsent=attempt.refund,
                 on_totp_step=attempt.remember_step,
                 now=self._now,
                 sleep=self._sleep,
@@ -342,7 +360,7 @@ class SessionBroker:
             raise
         except QuatrixAuthenticationError as error:
             # A code that a person mistyped says nothing about the connection.
-            if mfa_code is None:
+            if mfa_code is None or not error.second_factor:
                 self._save(attempt.record.rejected(error.msg))
             raise
         self._save(attempt.record.opened(session_id, self._now()))
@@ -358,6 +376,7 @@ class _Attempt:
 
     def __init__(self, broker: SessionBroker, record: SessionRecord) -> None:
         self._broker = broker
+        self._before = record
         self.record = record
 
     def spend(self) -> None:
@@ -366,16 +385,25 @@ class _Attempt:
         :raises QuatrixLoginBudgetExhausted: none is left.
         """
         broker, now = self._broker, self._broker._now()
-        attempts = recent_attempts((*self.record.attempts, *broker._ledger.attempts()), now)
+        # Tasks on other hosts may have signed in since the record was read.
+        stored = unpack(broker._store.read(), broker._seal).attempts
+        attempts = recent_attempts((*self.record.attempts, *stored, *broker._ledger.attempts()), now)
         wait = wait_for_budget(attempts, now)
         if wait > 0:
             raise QuatrixLoginBudgetExhausted(retry_after=wait, limit=LOGIN_LIMIT, window=LOGIN_WINDOW)
+        self._before = replace(self.record, attempts=attempts)
         attempts = (*attempts, now)
         broker._ledger.write_attempts(attempts)
         self._keep(replace(self.record, attempts=attempts, last_login=now))
 
+    def refund(self) -> None:
+        """Give back the attempt, as the service never saw it."""
+        self._broker._ledger.write_attempts(self._before.attempts)
+        self._keep(self._before)
+
     def remember_step(self, totp_step: int) -> None:
         """Write down which TOTP code is about to be sent."""
+        self._broker._ledger.write_totp_step(totp_step)
         self._keep(replace(self.record, totp_step=totp_step))
 
     def _keep(self, record: SessionRecord) -> None:

@@ -81,6 +81,7 @@ class OutageLog:
 
     def _read(self) -> Outage | None:
         try:
-            return Outage(**json.loads(self._store.read() or ""))
-        except (ValueError, TypeError):
+            known = json.loads(self._store.read() or "")
+            return Outage(float(known["since"]), float(known["last"]))
+        except (KeyError, ValueError, TypeError):
             return None

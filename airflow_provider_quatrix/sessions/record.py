@@ -20,6 +20,8 @@ LOGIN_WINDOW = 900.0
 BLOCKED_LOGIN_INTERVAL = 300.0
 # Session ids last 15 minutes from their last use, so a last use that is a few minutes off harms nobody.
 USE_WRITE_INTERVAL = 180.0
+# How far ahead the clock of another host may be before its login times look like nonsense.
+CLOCK_SKEW = 60.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def recent_attempts(attempts: Iterable[float], now: float) -> tuple[float, ...]:
     :param now: the present.
     :return: those of the last 15 minutes.
     """
-    return tuple(sorted({moment for moment in attempts if now - LOGIN_WINDOW < moment <= now}))
+    return tuple(sorted({moment for moment in attempts if now - LOGIN_WINDOW < moment <= now + CLOCK_SKEW}))
 
 
 def wait_for_budget(attempts: Iterable[float], now: float) -> float:
@@ -106,16 +108,16 @@ def may_login_while_blocked(record: SessionRecord, now: float) -> bool:
 def pack(record: SessionRecord, seal: Seal) -> str:
     """Return a record as text, sealed.
 
-    The times of login attempts stay outside the seal: the service counts them per user, so they must outlive a
-    change of password.
+    The times of login attempts and the last TOTP step stay outside the seal: they say nothing secret, and they
+    must outlive a change of password, as the service counts logins per user and no code may be sent twice.
 
     :param record: the record.
     :param seal: the connection's.
     :return: JSON.
     """
     members = asdict(record) | {"status": record.status.value}
-    attempts = members.pop("attempts")
-    return json.dumps({"attempts": list(attempts), "sealed": seal.close(json.dumps(members))})
+    outer = {"attempts": list(members.pop("attempts")), "totp_step": members.pop("totp_step")}
+    return json.dumps(outer | {"sealed": seal.close(json.dumps(members))})
 
 
 def unpack(text: str | None, seal: Seal) -> SessionRecord:
@@ -123,15 +125,23 @@ def unpack(text: str | None, seal: Seal) -> SessionRecord:
 
     :param text: what the store holds, ``None`` for nothing.
     :param seal: the connection's.
-    :return: the record; without a session where the seal is another's or the text is no record.
+    :return: the record; without a session where the seal is another's, the text is no record, or another version
+        of this package wrote it.
     """
     try:
         outer = json.loads(text or "{}")
-        attempts = tuple(float(moment) for moment in outer.get("attempts", ()))
+        step = outer.get("totp_step")
+        void = SessionRecord(
+            attempts=tuple(float(moment) for moment in outer.get("attempts", ())),
+            totp_step=None if step is None else int(step),
+        )
         inner = seal.open(str(outer.get("sealed", "")))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return SessionRecord()
     if inner is None:
-        return SessionRecord(attempts=attempts)
-    members = json.loads(inner)
-    return SessionRecord(**(members | {"status": SessionStatus(members["status"]), "attempts": attempts}))
+        return void
+    try:
+        members = json.loads(inner)
+        return replace(void, **(members | {"status": SessionStatus(members["status"])}))
+    except (KeyError, TypeError, ValueError):
+        return void

@@ -144,6 +144,7 @@ def session_store(setting: str, conn_id: str) -> SessionStore:
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(
             f"[quatrix] session_store is {setting!r}, which is neither 'variable' nor 'memory' nor a class that can "
-            f"be imported and made with the connection id ({error}). Correct the option in airflow.cfg or AIRFLOW__QUATRIX__SESSION_STORE."
+            f"be imported and made with the connection id ({error}). Correct the option in airflow.cfg or "
+            "AIRFLOW__QUATRIX__SESSION_STORE."
         ) from None
     return made
