@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +62,25 @@ class IfExists(Enum):
         return {"resolve": self is IfExists.RENAME, "resolve_mode": ""}
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What a folder held at a moment.
+
+    :param entries: direct children.
+    :param now: the server's time, Unix time; this host's own where the answer did not tell it.
+    """
+
+    entries: tuple[RemoteFile, ...]
+    now: float
+
+
+def _server_time(answer: Answer) -> float:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return time.time()
+
+
 class FilesApi:
     """File calls on behalf of a client's user.
 
@@ -102,12 +123,24 @@ class FilesApi:
         :param folder_id: its id; empty for the home folder.
         :raises QuatrixNotFound: there is none.
         """
-        content = self._metadata(folder_id, content=True).get("content") or ()
-        return tuple(RemoteFile.from_answer(entry) for entry in content)
+        return self.listing(folder_id).entries
+
+    def listing(self, folder_id: str) -> Listing:
+        """Return a folder's direct children, and the server's time, against which their age is told.
+
+        :param folder_id: its id; empty for the home folder.
+        :raises QuatrixNotFound: there is none.
+        """
+        answer = self._metadata_answer(folder_id, content=True)
+        content = self._members(answer).get("content") or ()
+        return Listing(tuple(RemoteFile.from_answer(entry) for entry in content), _server_time(answer))
 
     def _metadata(self, file_id: str, *, content: bool) -> Mapping[str, Any]:
+        return self._members(self._metadata_answer(file_id, content=content))
+
+    def _metadata_answer(self, file_id: str, *, content: bool) -> Answer:
         path = f"file/metadata/{file_id}" if file_id else "file/metadata"
-        return self._object("GET", path, params={"content": "1" if content else "0"})
+        return self.client.call("GET", path, params={"content": "1" if content else "0"})
 
     def tree_size(self, folder_id: str) -> int:
         """Return the bytes of a file or of a whole folder, by ``GET file/size/{id}``."""

@@ -171,8 +171,7 @@ def plan_download(tree: RemoteTree, sources: Sequence[str], target: str) -> Down
             remote = tree.stat(source)
             if not remote.kind.is_folder:
                 single = len(sources) == 1
-                names = (split(source)[-1],) if into_folder else ()
-                jobs.append(DownloadJob(remote, _below(base, names)))
+                jobs.append(DownloadJob(remote, _below(base, split(source)[-1:] if into_folder else ())))
                 continue
             found = [(entry.file, entry.names[len(split(source)) :]) for entry in tree.walk(source)]
         for remote, names in found:
