@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,15 +172,17 @@ class ConnectionSettings:
         conn_id = connection.conn_id or ""
         check = _Checker(conn_id)
         extra = _extra(check, connection.extra)
+        check.value("port", _port, connection.port)
         base_url = check.value("host", _base_url, connection.host, connection.port)
         api_key = extra.get("api_key")
+        login = (connection.login or "").strip()
         if api_key is None:
-            check.value("login", _login, connection.login)
+            check.value("login", _login, login)
             if not connection.password:
                 raise InvalidConnectionError(
                     conn_id, "password", "is missing: set it, or an `api_key` in the extra, which needs no login"
                 )
-        return cls(conn_id, base_url, connection.login or "", connection.password or "", **extra)
+        return cls(conn_id, base_url, login, connection.password or "", **extra)
 
 
 @dataclass(frozen=True)
@@ -213,14 +216,21 @@ def _extra(check: _Checker, text: str | None) -> dict[str, Any]:
 
 def _object(text: str | None) -> Mapping[str, Any]:
     try:
-        members = json.loads(text) if text and text.strip() else {}
+        members = json.loads(text) if text and text.strip() else None
     except ValueError:
         raise ValueError('is not JSON: write an object such as {"totp_secret": "..."}') from None
+    if members is None:
+        return {}
     if not isinstance(members, dict):
         raise ValueError(  # noqa: TRY004 - a field's value, not a type of ours
             'is not a JSON object: write one such as {"totp_secret": "..."}'
         )
     return members
+
+
+def _port(port: int | None) -> None:
+    if port is not None and not 1 <= port <= 65_535:
+        raise ValueError("is not from 1 to 65535: leave it empty for the usual one")
 
 
 def _base_url(host: str | None, port: int | None) -> str:
@@ -236,7 +246,7 @@ def _base_url(host: str | None, port: int | None) -> str:
         raise ValueError(f"has the scheme {url.scheme!r}: only https and http work")
     if url.username or url.password:
         raise ValueError("holds credentials: put them into login and password")
-    if not url.hostname or not re.fullmatch(r"[A-Za-z0-9._:-]+", url.hostname):
+    if not url.hostname or not re.fullmatch(r"[A-Za-z0-9._:-]+", url.hostname) or url_port == 0:
         raise ValueError("is not a host or URL: write acme.quatrix.it or https://acme.quatrix.it")
     if url.query or url.fragment or url.path.rstrip("/") not in ("", "/api/1.0"):
         raise ValueError("has a path: write only the host, the API's path is added")
@@ -249,18 +259,24 @@ def _base_url(host: str | None, port: int | None) -> str:
     return f"{url.scheme}://{name}" + (f":{number}" if number else "")
 
 
-def _login(login: str | None) -> str:
+def _login(login: str) -> None:
     if not login:
         raise ValueError("is missing: set the e-mail address, or an `api_key` in the extra, which needs no login")
     if ":" in login:
         raise ValueError("holds a colon, which Basic authentication cannot carry: check the e-mail address")
-    return login
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("is not text: put the value in quotes")  # noqa: TRY004 - a field's value, not a type of ours
     return value.strip()
+
+
+def _api_key(value: Any) -> str:
+    key = _text(value)
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("holds blanks or characters that no key has: copy it again")
+    return key
 
 
 def _totp_secret(value: Any) -> str:
@@ -284,8 +300,14 @@ def _verify(value: Any) -> bool | str:
     text = _text(value)
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if not Path(text).exists():
+    path = Path(text)
+    if not path.exists():
         raise ValueError(f"names {text!r}, which does not exist here: give true, false or the path of a CA file")
+    if path.is_file():
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except OSError:
+            raise ValueError(f"names {text!r}, which holds no readable certificate in PEM form") from None
     return text
 
 
@@ -303,6 +325,8 @@ def _proxy(value: Any) -> str:
 
 def _seconds(value: Any) -> float:
     try:
+        if isinstance(value, bool):
+            raise TypeError  # noqa: TRY301 - Python takes true for 1, a person does not
         seconds = float(value)
     except (TypeError, ValueError):
         raise ValueError("is not a number of seconds") from None
@@ -328,7 +352,7 @@ def _unblock_method(value: Any) -> str:
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    "api_key": _text,
+    "api_key": _api_key,
     "totp_secret": _totp_secret,
     "pin": _pin,
     "verify": _verify,
