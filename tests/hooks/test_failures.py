@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_quatrix.api.errors import (
+    QuatrixApiError,
+    QuatrixAuthenticationError,
+    QuatrixCaptchaRequired,
+    QuatrixConflict,
+    QuatrixLoginBudgetExhausted,
+    QuatrixMfaRequired,
+    QuatrixNotFound,
+    QuatrixPermissionDenied,
+    QuatrixQuotaExceeded,
+    QuatrixRateLimited,
+    QuatrixResponseError,
+    QuatrixSessionExpired,
+    QuatrixTransportError,
+    TransportStage,
+)
+from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
+from airflow_provider_quatrix.hooks.failures import advice, failed_stage, is_final, is_outage, told_to_airflow
+
+WRONG_CODE = QuatrixAuthenticationError(401, 83, "Wrong code")
+WRONG_CODE.second_factor = True
+
+# error, final, outage, stage, advice
+CASES = [
+    (InvalidConnectionError("acme", "host", "is missing"), True, False, "Connection", ""),
+    (QuatrixTransportError("unreachable", TransportStage.ADDRESS), False, True, "Address", ""),
+    (QuatrixTransportError("proxy", TransportStage.PROXY), False, True, "Proxy", ""),
+    (QuatrixTransportError("certificate", TransportStage.TLS), True, False, "TLS", ""),
+    (QuatrixTransportError("a header", TransportStage.SETTINGS), True, False, "Connection", ""),
+    (QuatrixTransportError("broken", TransportStage.SENT), False, True, "Service", ""),
+    (QuatrixResponseError("HTML", 200), False, True, "Service", ""),
+    (QuatrixApiError(500, None, "oops"), False, True, "Service", ""),
+    (QuatrixApiError(503, None, "oops"), False, True, "Service", ""),
+    (QuatrixApiError(400, 11, "bad parameter"), False, False, "Service", ""),
+    (QuatrixRateLimited(429, None, "slow down"), False, True, "Budget", ""),
+    (QuatrixLoginBudgetExhausted(retry_after=60, limit=12, window=900), False, True, "Budget", ""),
+    (QuatrixAuthenticationError(401, 70, "wrong password"), True, False, "Credentials", "Correct the credentials"),
+    (WRONG_CODE, True, False, "Second factor", "Correct the credentials"),
+    (QuatrixMfaRequired(207, 71, "2FA wanted"), True, False, "Second factor", "to change is 'acme'"),
+    (QuatrixCaptchaRequired(401, None, "blocked"), True, False, "CAPTCHA", "QuatrixCaptchaSensor"),
+    (QuatrixPermissionDenied(403, 50, "no"), True, False, "Service", "another user in connection 'acme'"),
+    (QuatrixSessionExpired(401, 70, "ended"), False, False, "Service", ""),
+    (QuatrixNotFound(404, 90, "no file"), False, False, "Service", ""),
+    (QuatrixConflict(409, 30, "exists"), False, False, "Service", ""),
+    (QuatrixQuotaExceeded(507, 122, "full"), False, False, "Service", ""),
+    (ValueError("another's error"), False, False, "Connection", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "final", "outage", "stage", "says"), CASES, ids=[f"{type(case[0]).__name__}-{case[3]}" for case in CASES]
+)
+def test_every_failure_is_judged(error: Exception, final: bool, outage: bool, stage: str, says: str) -> None:
+    assert is_final(error) is final
+    assert is_outage(error) is outage
+    assert failed_stage(error) == stage
+    assert (says in advice(error, "acme")) if says else advice(error, "acme") == ""
+
+
+@pytest.mark.parametrize(("error", "final"), [(case[0], case[1]) for case in CASES[:-1]])
+def test_airflow_gets_one_line_without_a_chain(error: Exception, final: bool) -> None:
+    with pytest.raises(AirflowException) as caught, told_to_airflow("acme"):
+        raise error
+    assert type(caught.value) is (AirflowFailException if final else AirflowException)
+    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+    text = str(caught.value)
+    assert text.startswith(str(error).rstrip("."))
+    assert "\n" not in text
+    assert ".." not in text
+
+
+def test_errors_of_others_pass_as_they_are() -> None:
+    with pytest.raises(KeyError), told_to_airflow("acme"):
+        raise KeyError("x")
