@@ -14,6 +14,7 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixAuthenticationError,
     QuatrixCaptchaRequired,
     QuatrixMfaRequired,
+    QuatrixResponseError,
     QuatrixSessionExpired,
     malformed,
 )
@@ -264,7 +265,7 @@ class QuatrixClient:
         self.transport.redactor.add(step.authorization.removeprefix("Basic "))
         try:
             return self.transport.send(call, {"Authorization": step.authorization})
-        except QuatrixSessionExpired as error:
+        except (QuatrixSessionExpired, QuatrixResponseError) as error:
             raise _rejected(error, "Quatrix rejected the login or password") from None
 
     def _send_code(self, step: SendCode) -> Answer:
@@ -277,7 +278,7 @@ class QuatrixClient:
         )
         try:
             return self.call_as(call, step.session_id)
-        except (QuatrixAuthenticationError, QuatrixSessionExpired) as error:
+        except (QuatrixAuthenticationError, QuatrixSessionExpired, QuatrixResponseError) as error:
             # Codes other than 83 and 84 are possible; the session itself is too young to have ended.
             rejected = _rejected(error, f"Quatrix rejected the second factor ({step.auth_type})")
             rejected.second_factor = True
@@ -372,5 +373,10 @@ def _is_verdict(answer: Answer) -> bool:
     )
 
 
-def _rejected(error: QuatrixApiError, what: str) -> QuatrixAuthenticationError:
+def _rejected(error: QuatrixApiError | QuatrixResponseError, what: str) -> QuatrixAuthenticationError:
+    if isinstance(error, QuatrixResponseError):
+        if error.status != 401:
+            raise error
+        # A refusal whose reason cannot be read is a refusal still, and not to be asked for again.
+        return QuatrixAuthenticationError(error.status, None, f"{what}: {error}")
     return QuatrixAuthenticationError(error.status, error.code, f"{what}: {error.msg}", error.details)
