@@ -22,7 +22,7 @@ from airflow_provider_quatrix.api.errors import (
     TransportStage,
 )
 from airflow_provider_quatrix.api.files import IfExists
-from airflow_provider_quatrix.api.paths import safe_local_name
+from airflow_provider_quatrix.api.paths import is_counted, safe_local_name
 from airflow_provider_quatrix.api.transfer import (
     BLOCK,
     KEEPALIVE_SECONDS,
@@ -105,16 +105,24 @@ class Downloader:
         return Transferred(str(target), remote.id, remote.size, digest, time.monotonic() - started)
 
     def _settled(self, remote: RemoteFile, target: Path, if_exists: IfExists) -> Transferred | None:
+        if if_exists is IfExists.RENAME:
+            return self._written_before(remote, target) if self._further_try else None
         if not target.exists():
             return None
         if target.is_dir():
             raise IsADirectoryError(f"{target} is a folder: give the path of a file in it")
-        there = target.stat()
-        same = there.st_size == remote.size and abs(there.st_mtime - remote.modified) < 2e-6
-        if if_exists is IfExists.SKIP or (self._further_try and same):
-            return Transferred(str(target), remote.id, there.st_size, "", 0.0, skipped=True)
+        if if_exists is IfExists.SKIP or (self._further_try and _is_copy(target, remote)):
+            return Transferred(str(target), remote.id, target.stat().st_size, "", 0.0, skipped=True)
         if if_exists is IfExists.FAIL:
             raise FileExistsError(f"{target} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on")
+        return None
+
+    @staticmethod
+    def _written_before(remote: RemoteFile, target: Path) -> Transferred | None:
+        """Return what an earlier try has put under the wanted name, or one counted up from it."""
+        for entry in target.parent.iterdir():
+            if is_counted(entry.name, target.name) and entry.is_file() and _is_copy(entry, remote):
+                return Transferred(str(entry), remote.id, remote.size, "", 0.0, skipped=True)
         return None
 
     @staticmethod
@@ -125,6 +133,11 @@ class Downloader:
             if entry.name != part.name:
                 with suppress(OSError):
                     entry.unlink()
+
+
+def _is_copy(path: Path, remote: RemoteFile) -> bool:
+    there = path.stat()
+    return there.st_size == remote.size and abs(there.st_mtime - remote.modified) < 2e-6
 
 
 class _Download:

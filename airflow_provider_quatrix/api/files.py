@@ -12,6 +12,7 @@ from airflow_provider_quatrix.api.errors import (
     Answer,
     QuatrixNotFound,
     QuatrixResponseError,
+    QuatrixTransportError,
     malformed,
 )
 from airflow_provider_quatrix.api.models import ApiKey, FileKind, RemoteFile, UploadLink
@@ -66,10 +67,12 @@ class IfExists(Enum):
 class Listing:
     """What a folder held at a moment.
 
+    :param folder: the folder itself.
     :param entries: direct children.
     :param now: the server's time, Unix time; this host's own where the answer did not tell it.
     """
 
+    folder: RemoteFile
     entries: tuple[RemoteFile, ...]
     now: float
 
@@ -132,8 +135,9 @@ class FilesApi:
         :raises QuatrixNotFound: there is none.
         """
         answer = self._metadata_answer(folder_id, content=True)
-        content = self._members(answer).get("content") or ()
-        return Listing(tuple(RemoteFile.from_answer(entry) for entry in content), _server_time(answer))
+        members = self._members(answer)
+        entries = tuple(RemoteFile.from_answer(entry) for entry in members.get("content") or ())
+        return Listing(RemoteFile.from_answer(members), entries, _server_time(answer))
 
     def _metadata(self, file_id: str, *, content: bool) -> Mapping[str, Any]:
         return self._members(self._metadata_answer(file_id, content=content))
@@ -225,9 +229,15 @@ class FilesApi:
     def _delete_some(self, ids: Sequence[str], *, permanently: bool) -> list[str]:
         body = {"ids": list(ids), "delete_permanently": permanently}
         try:
-            answer = self.client.call("POST", "file/delete", json=body)
+            # What is in the Trash already is gone for good when it is deleted again.
+            answer = self.client.call("POST", "file/delete", json=body, repeat=Repeat.REFUSED)
         except QuatrixNotFound:
             return list(ids)
+        except (QuatrixTransportError, QuatrixResponseError):
+            # It may have worked although its answer got lost.
+            if all(self._is_deleted(file_id) for file_id in ids):
+                return []
+            raise
         members = self._members(answer)
         if "job_id" in members:
             self._await_deleted(ids)

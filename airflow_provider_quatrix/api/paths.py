@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 255
 
+
+class InvalidPathError(ValueError):
+    """A path that Quatrix or this host would not take, or would take for another; nothing was sent for it."""
+
+
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -20,11 +25,11 @@ def check_name(name: str) -> str:
 
     :param name: a single name.
     :return: the name.
-    :raises ValueError: the service would not take it, or would take it for another.
+    :raises InvalidPathError: the service would not take it, or would take it for another.
     """
     problem = _name_problem(name)
     if problem:
-        raise ValueError(f"The name {_shown(name)} {problem}")
+        raise InvalidPathError(f"The name {_shown(name)} {problem}")
     return name
 
 
@@ -51,7 +56,7 @@ def split(path: str) -> tuple[str, ...]:
 
     :param path: such as ``/reports/2026/july.csv``; a leading slash, a trailing one and doubled ones mean nothing.
     :return: names, empty for the home folder.
-    :raises ValueError: a name breaks the service's rules.
+    :raises InvalidPathError: a name breaks the service's rules.
     """
     return tuple(check_name(name) for name in path.split("/") if name)
 
@@ -61,16 +66,28 @@ def join(names: Sequence[str]) -> str:
     return "/" + "/".join(names)
 
 
+def is_counted(name: str, wanted: str) -> bool:
+    """Tell whether a name is the wanted one, or what counting made of it because that was taken.
+
+    :param name: the name that something got.
+    :param wanted: such as ``report.csv``, which may have become ``report(1).csv``.
+    """
+    stem, dot, ending = wanted.rpartition(".")
+    if not stem:
+        stem, dot, ending = wanted, "", ""
+    return name == wanted or re.fullmatch(rf"{re.escape(stem)}\(\d+\){re.escape(dot + ending)}", name) is not None
+
+
 def safe_local_name(name: str) -> str:
     """Check a name that the server sent before a local file gets it.
 
     :param name: from an answer.
     :return: the name.
-    :raises ValueError: it could lead out of its folder, or is no name at all.
+    :raises InvalidPathError: it could lead out of its folder, or is no name at all.
     """
     problem = _name_problem(name)
     if not problem and _DRIVE.match(name):
         problem = "looks like a drive, and no local file may get it"
     if problem:
-        raise ValueError(f"The server sent the name {_shown(name)}, which {problem}")
+        raise InvalidPathError(f"The server sent the name {_shown(name)}, which {problem}")
     return name

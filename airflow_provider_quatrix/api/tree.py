@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixNotFound, QuatrixTransportError, TransportStage
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.models import FileKind, RemoteFile
-from airflow_provider_quatrix.api.paths import join, split
+from airflow_provider_quatrix.api.paths import InvalidPathError, join, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_quatrix.api.files import FilesApi
 
@@ -53,7 +53,7 @@ class RemoteTree:
         """Return id and kind of what is at a path, ``None`` if there is nothing.
 
         :param path: from the home folder.
-        :raises ValueError: a name in it breaks the service's rules.
+        :raises InvalidPathError: a name in it breaks the service's rules.
         """
         names = split(path)
         with self._lock:
@@ -146,43 +146,83 @@ class RemoteTree:
                 if recursive and entry.kind.is_folder:
                     waiting.append((below, entry.id))
 
-    def move(self, source: str, target: str, *, if_exists: IfExists, create_parents: bool = False) -> Found | None:
+    def move(
+        self,
+        source: str,
+        target: str,
+        *,
+        if_exists: IfExists,
+        create_parents: bool = False,
+        known: tuple[str, FileKind] | None = None,
+    ) -> Found | None:
         """Move or rename a file or folder.
 
         :param source: path of what to move.
         :param target: its new path.
         :param if_exists: what to do if the target exists; folders are never overwritten.
         :param create_parents: make missing folders of the target.
+        :param known: the source's id and kind, where they have been looked up.
         :return: the moved object; ``None`` if it was skipped.
         :raises QuatrixNotFound: the source or the target's folder is missing.
         :raises QuatrixConflict: the target exists.
         """
-        return self._transplant(source, target, if_exists, create_parents=create_parents, copy=False)
 
-    def copy(self, source: str, target: str, *, if_exists: IfExists, create_parents: bool = False) -> Found | None:
-        """Copy a file or folder on the server; parameters as for :meth:`move`."""
-        return self._transplant(source, target, if_exists, create_parents=create_parents, copy=True)
+        def move(file_id: str, folder_id: str, name: str, mode: IfExists) -> RemoteFile:
+            return self._move(file_id, folder_id, name, mode)
+
+        return self._transplant(source, target, if_exists, move, create_parents=create_parents, known=known)
+
+    def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        if_exists: IfExists,
+        create_parents: bool = False,
+        known: tuple[str, FileKind] | None = None,
+        modified: float | None = None,
+    ) -> Found | None:
+        """Copy a file or folder on the server; parameters as for :meth:`move`.
+
+        :param modified: modification time of the copy, Unix time; the service decides if absent.
+        """
+
+        def copy(file_id: str, folder_id: str, name: str, mode: IfExists) -> RemoteFile:
+            return self.files.copy(file_id, folder_id, name, if_exists=mode, modified=modified)
+
+        return self._transplant(source, target, if_exists, copy, create_parents=create_parents, known=known)
 
     def _transplant(
-        self, source: str, target: str, if_exists: IfExists, *, create_parents: bool, copy: bool
+        self,
+        source: str,
+        target: str,
+        if_exists: IfExists,
+        send: Callable[[str, str, str, IfExists], RemoteFile],
+        *,
+        create_parents: bool,
+        known: tuple[str, FileKind] | None,
     ) -> Found | None:
         old, new = split(source), split(target)
         if not old or not new:
-            raise ValueError("The home folder itself cannot be moved, copied or replaced: give a path below it")
+            raise InvalidPathError("The home folder itself cannot be moved, copied or replaced: give a path below it")
         if new[: len(old)] == old and len(new) > len(old):
-            raise ValueError(f"{source!r} cannot go into itself ({target!r}): choose a target outside")
-        found = self.find(source)
+            raise InvalidPathError(f"{source!r} cannot go into itself ({target!r}): choose a target outside")
+        if new == old and if_exists is not IfExists.RENAME:
+            raise InvalidPathError(f"Source and target are both {source!r}: choose another target")
+        found = known or self.find(source)
         if found is None:
             raise _nothing_at(source)
-        if if_exists is IfExists.SKIP and self.find(target) is not None:
-            return None
-        if found[1].is_folder and if_exists is IfExists.OVERWRITE:
+        if if_exists in (IfExists.SKIP, IfExists.OVERWRITE):
+            there = self.find(target)
+            if there is not None and if_exists is IfExists.SKIP:
+                return None
+            # The service would put one in the place of the other, with all that a folder holds.
+            if there is not None and (there[1].is_folder or found[1].is_folder):
+                raise QuatrixConflict(400, None, f"{target!r} exists, and only a file can replace a file")
+        if if_exists is IfExists.OVERWRITE and found[1].is_folder:
             if_exists = IfExists.FAIL
         folder = self.folder_id(join(new[:-1]), create=create_parents)
-        if copy:
-            done = self.files.copy(found[0], folder, new[-1], if_exists=if_exists)
-        else:
-            done = self._move(found[0], folder, new[-1], if_exists)
+        done = send(found[0], folder, new[-1], if_exists)
         self.forget(source)
         self.forget(target)
         return Found((*new[:-1], done.name or new[-1]), done)
@@ -210,7 +250,7 @@ class RemoteTree:
         ids = []
         for path in paths:
             if not split(path):
-                raise ValueError("The home folder cannot be deleted: give a path below it")
+                raise InvalidPathError("The home folder cannot be deleted: give a path below it")
             found = self.find(path)
             if found is not None:
                 ids.append(found[0])

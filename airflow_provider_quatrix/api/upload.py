@@ -22,7 +22,7 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixTransportError,
 )
 from airflow_provider_quatrix.api.files import IfExists
-from airflow_provider_quatrix.api.paths import join, split
+from airflow_provider_quatrix.api.paths import InvalidPathError, is_counted, join, split
 from airflow_provider_quatrix.api.transfer import (
     KEEPALIVE_SECONDS,
     SMALLEST_CHUNK,
@@ -154,7 +154,7 @@ class Uploader:
         started = time.monotonic()
         names = split(target)
         if not names:
-            raise ValueError("The target is the home folder itself: give a path that ends in the file's name")
+            raise InvalidPathError("The target is the home folder itself: give a path that ends in the file's name")
         folder_id = self._tree.folder_id(join(names[:-1]), create=create_parents)
         fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -176,18 +176,29 @@ class Uploader:
         self, source: Source, names: tuple[str, ...], folder_id: str, if_exists: IfExists
     ) -> Transferred | None:
         """Return the result if nothing needs to be sent."""
-        if if_exists in (IfExists.OVERWRITE, IfExists.RENAME) and not self._further_try:
-            return None
+        if if_exists is IfExists.RENAME:
+            return self._sent_before(source, names, folder_id) if self._further_try else None
         there = self._there(names, folder_id)
         if there is None:
             return None
-        same = there.size == source.size and abs(there.modified - source.modified) < _SAME_TIME
-        if if_exists is IfExists.SKIP or (self._further_try and same):
-            return Transferred(join(names), there.id, there.size, "", 0.0, skipped=True)
+        if there.kind.is_folder:
+            # The service would put the file in the folder's place, with all that it holds.
+            raise QuatrixConflict(
+                400, None, f"{join(names)!r} is a folder: end the target in a slash to upload into it"
+            )
+        if if_exists is IfExists.SKIP or (self._further_try and _is_copy(there, source)):
+            return _skipped(there, names)
         if if_exists is IfExists.FAIL:
             raise QuatrixConflict(
                 400, None, f"{join(names)!r} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on"
             )
+        return None
+
+    def _sent_before(self, source: Source, names: tuple[str, ...], folder_id: str) -> Transferred | None:
+        """Return what an earlier try has put under the wanted name, or one counted up from it."""
+        for there in self._tree.names(folder_id).values():
+            if is_counted(there.name, names[-1]) and not there.kind.is_folder and _is_copy(there, source):
+                return _skipped(there, names)
         return None
 
     def _there(self, names: tuple[str, ...], folder_id: str) -> RemoteFile | None:
@@ -195,6 +206,14 @@ class Uploader:
             return self._tree.names(folder_id).get(names[-1])
         found = self._files.find(names[-1], folder_id)
         return None if found is None else self._files.stat(found[0])
+
+
+def _is_copy(there: RemoteFile, source: Source) -> bool:
+    return there.size == source.size and abs(there.modified - source.modified) < _SAME_TIME
+
+
+def _skipped(there: RemoteFile, names: tuple[str, ...]) -> Transferred:
+    return Transferred(join((*names[:-1], there.name or names[-1])), there.id, there.size, "", 0.0, skipped=True)
 
 
 class _Upload:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_quatrix.api.errors import QuatrixNotFound
 from airflow_provider_quatrix.api.models import FileKind, RemoteFile
-from airflow_provider_quatrix.api.paths import join, safe_local_name, split
+from airflow_provider_quatrix.api.paths import InvalidPathError, join, safe_local_name, split
 from airflow_provider_quatrix.api.transfer import is_temporary
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def plan_upload(sources: Sequence[str], target: str) -> UploadPlan:
     :param target: path on Quatrix.
     :return: the plan.
     :raises FileNotFoundError: a source is missing, or a pattern matches nothing.
-    :raises ValueError: a name breaks Quatrix's rules, or two files would get the same path.
+    :raises InvalidPathError: a name breaks Quatrix's rules, or two files would get the same path.
     """
     base = split(target)
     if len(sources) == 1 and not target.endswith("/") and Path(sources[0]).is_file():
@@ -142,7 +142,7 @@ def _check_distinct(pairs: Sequence[tuple[str, str]]) -> None:
     seen: dict[str, str] = {}
     for source, target in pairs:
         if target in seen:
-            raise ValueError(f"{seen[target]!r} and {source!r} would both become {target!r}: rename one of them")
+            raise InvalidPathError(f"{seen[target]!r} and {source!r} would both become {target!r}: rename one of them")
         seen[target] = source
 
 
@@ -154,7 +154,7 @@ def plan_download(tree: RemoteTree, sources: Sequence[str], target: str) -> Down
     :param target: local path.
     :return: the plan.
     :raises QuatrixNotFound: a source is missing, or a pattern matches nothing.
-    :raises ValueError: the server sent a name that no local file may get, or two files would get the same path.
+    :raises InvalidPathError: the server sent a name that no local file may get, or two files would get the same path.
     """
     base = Path(target)
     into_folder = target.endswith("/") or base.is_dir() or len(sources) > 1
