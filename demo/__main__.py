@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from demo.airflow_process import AirflowProcess, AirflowProcessError
 from demo.emulator_process import EmulatorProcess, EmulatorProcessError
 from demo.interruption import interrupt_once
+from demo.output import say
 from demo.scenes import SCENES, Outcome, play
 
 if TYPE_CHECKING:
@@ -65,15 +66,6 @@ def run(home: Path, dags: Path) -> list[Outcome]:
             say(f"Running {scene.dag_id} ...")
             outcomes.append(play(scene, airflow, emulator.handle))
     return outcomes
-
-
-def say(text: str) -> None:
-    """Print a line at once.
-
-    :param text: the line.
-    """
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

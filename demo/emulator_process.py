@@ -21,7 +21,7 @@ PASSWORD = "Emulator-Passw0rd"  # noqa: S105 - of a user who exists in the emula
 
 
 class EmulatorProcessError(RuntimeError):
-    """The emulator did not start."""
+    """The emulator did not start, or has ended by itself."""
 
 
 class EmulatorProcess:
@@ -74,6 +74,14 @@ class EmulatorProcess:
         :return: in Airflow's JSON form.
         """
         return {"conn_type": "quatrix", "host": self.url, "login": EMAIL, "password": PASSWORD}
+
+    def check(self) -> None:
+        """Make sure that it still runs.
+
+        :raises EmulatorProcessError: it has ended.
+        """
+        if self._process.poll() is not None:
+            raise EmulatorProcessError(f"The emulator has ended: {self.log.read_text().strip()} ({self.log})")
 
     def _wait_for_url(self) -> str:
         ends = time.monotonic() + START_SECONDS

@@ -1,0 +1,57 @@
+"""Each import contract of setup.cfg bites: a copy of the package with one wrong import breaks it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "airflow_provider_quatrix"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / PACKAGE, tmp_path / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    return tmp_path
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--config", "setup.cfg", "--no-cache", "--no-logo"]
+    variables = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_all_are_kept(copy: Path) -> None:
+    done = lint(copy)
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("room", "imported", "contract"),
+    [
+        ("api", f"{PACKAGE}.sessions.seal", "Arrows run one way"),
+        ("sessions", f"{PACKAGE}.hooks.quatrix", "Arrows run one way"),
+        ("hooks", f"{PACKAGE}.triggers.captcha", "Arrows run one way"),
+        ("triggers", f"{PACKAGE}.sensors.captcha", "Arrows run one way"),
+        ("sensors", f"{PACKAGE}.operators.session", "Arrows run one way"),
+        ("api", "airflow.sdk", "The API client knows neither Airflow nor the emulator"),
+        ("emulator", "airflow", "The emulator knows neither Airflow nor the client"),
+        ("emulator", f"{PACKAGE}.api.client", "The emulator knows neither Airflow nor the client"),
+        ("hooks", f"{PACKAGE}.emulator.handle", "Only the pytest plugin uses the emulator"),
+    ],
+)
+def test_a_wrong_import_breaks_its_contract(copy: Path, room: str, imported: str, contract: str) -> None:
+    (copy / PACKAGE / room / "wrong.py").write_text(f"def late():\n    import {imported}\n")
+    done = lint(copy)
+    assert done.returncode == 1
+    broken = [line for line in done.stdout.splitlines() if " BROKEN" in line]
+    assert len(broken) == 1, done.stdout
+    assert broken[0].startswith(contract)
+    assert f"{PACKAGE}.{room}.wrong -> {imported.partition('.sdk')[0]}" in done.stdout

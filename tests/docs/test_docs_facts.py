@@ -1,0 +1,177 @@
+"""What README and docs claim is so."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import markdown_pages as markdown
+import pytest
+
+from airflow_provider_quatrix import get_provider_info
+from airflow_provider_quatrix.hooks.connection import EXTRA_FIELDS, ConnectionSettings
+from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+from airflow_provider_quatrix.operators import session
+from airflow_provider_quatrix.sensors.captcha import QuatrixCaptchaSensor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README, CONNECTION, OPERATORS, SESSIONS = (
+    markdown.ROOT / name for name in ("README.md", "docs/connection.md", "docs/operators.md", "docs/sessions.md")
+)
+CLASSES = {
+    each.__name__: each
+    for each in (
+        session.QuatrixLoginOperator,
+        session.QuatrixKeepaliveOperator,
+        session.QuatrixLogoutOperator,
+        session.QuatrixUnblockCaptchaOperator,
+        QuatrixCaptchaSensor,
+    )
+}
+
+
+@pytest.mark.parametrize("page", markdown.PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in markdown.links(page):
+        if re.match(r"https?:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        assert file.is_relative_to(markdown.ROOT), target
+        if anchor:
+            assert anchor in markdown.anchors(file), target
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached = {(README.parent / target.partition("#")[0]).resolve() for target in markdown.links(README)}
+    assert set(markdown.PAGES) - {README} <= reached
+
+
+def test_the_readme_names_the_fields_of_the_connection() -> None:
+    named = [name for row in markdown.table_with(README, "Field") for name in markdown.names_in(row[0])]
+    assert named == ["host", "login", "password", "port", *(field.name for field in EXTRA_FIELDS)]
+
+
+def test_the_connection_page_names_the_fields_and_their_defaults() -> None:
+    rows = markdown.table_with(CONNECTION, "Extra")
+    stated = {name: row[1].strip("`") for row in rows for name in markdown.names_in(row[0])}
+    assert stated == {field.name: "" if field.default is None else str(field.default) for field in EXTRA_FIELDS}
+    secret = {name for row in rows if "Secret" in row[2] for name in markdown.names_in(row[0])}
+    assert secret == {field.name for field in EXTRA_FIELDS if field.secret}
+
+
+def own_arguments(cls: type) -> dict[str, Any]:
+    """The arguments of a class and those of its parents that this package adds, with their defaults."""
+    return {
+        name: parameter.default
+        for each in cls.__mro__
+        if each.__module__.startswith("airflow_provider_quatrix")
+        for name, parameter in inspect.signature(vars(each).get("__init__", lambda: None)).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name != "quatrix_conn_id"
+    }
+
+
+def test_the_readme_names_the_classes_and_their_arguments() -> None:
+    stated = {
+        name: markdown.names_in(row[2])
+        for row in markdown.table_with(README, "Class")
+        for name in markdown.names_in(row[0])
+    }
+    assert set(stated) == set(CLASSES)
+    for name, arguments in stated.items():
+        # Airflow's own argument, to which the sensor gives no new meaning.
+        assert arguments - {"timeout"} == set(own_arguments(CLASSES[name]))
+
+
+def sections(page: Path) -> dict[str, str]:
+    parts = re.split(r"^## (.+)$", page.read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_operators_page_names_arguments_and_defaults(name: str) -> None:
+    section = sections(OPERATORS)[name]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \|", section, re.MULTILINE)
+    arguments = own_arguments(CLASSES[name])
+    assert {argument for argument, _ in rows} - {"timeout"} == set(arguments)
+    for argument, stated in rows:
+        assert stated == written(argument, arguments.get(argument)), argument
+
+
+def written(argument: str, default: Any) -> str:
+    """How the page writes an argument's default."""
+    if argument in ("deferrable", "timeout"):
+        return "Airflow's"
+    if default is inspect.Parameter.empty:
+        return "required"
+    if default is None:
+        return "none"
+    return f"`{default}`" if isinstance(default, bool | str) else f"{default:g}"
+
+
+def test_the_readme_names_the_methods_of_the_hook() -> None:
+    rows = markdown.table_with(README, "`QuatrixHook(quatrix_conn_id)`")
+    for row in rows:
+        (call,) = markdown.names_in(row[0])
+        name, arguments = re.fullmatch(r"(\w+)\((.*)\)", call).groups()  # type: ignore[union-attr]
+        parameters = list(inspect.signature(getattr(QuatrixHook, name)).parameters)[1:]
+        assert parameters == re.findall(r"\w+", arguments), name
+
+
+def test_the_sessions_page_names_the_settings() -> None:
+    rows = markdown.table_with(SESSIONS, "Option")
+    options = get_provider_info()["config"]["quatrix"]["options"]
+    stated = {name: row[1].strip("`").replace("empty", "") for row in rows for name in markdown.names_in(row[0])}
+    assert stated == {name: option["default"] for name, option in options.items()}
+
+
+def example(path: Path, marker: str) -> str:
+    _, _, rest = path.read_text().partition(f"[START {marker}]\n")
+    text, end, _ = rest.partition(f"# [END {marker}]")
+    assert end, f"{marker} is not in {path.name}"
+    return textwrap.dedent(text.rpartition("\n")[0]).strip("\n") + "\n"
+
+
+@pytest.mark.parametrize("page", markdown.PAGES, ids=lambda page: page.name)
+def test_examples_are_those_of_the_dags(page: Path) -> None:
+    for block in markdown.code_blocks(page):
+        if block.note:
+            path, marker = block.note.split()
+            assert block.text == example(markdown.ROOT / path, marker)
+
+
+def test_every_example_is_on_the_operators_page() -> None:
+    quoted = {block.note.split()[1] for block in markdown.code_blocks(OPERATORS) if block.note}
+    marked = {
+        marker
+        for dag in (markdown.ROOT / "dags").glob("*.py")
+        for marker in re.findall(r"\[START (\w+)\]", dag.read_text())
+    }
+    assert quoted == marked
+
+
+@pytest.mark.parametrize("page", [README, CONNECTION], ids=lambda page: page.name)
+def test_connections_written_down_are_right(page: Path) -> None:
+    from airflow.models.connection import Connection
+
+    texts = [text for block in markdown.code_blocks(page) for text in re.findall(r"_DEFAULT='([^']+)'", block.text)]
+    assert texts
+    for text in texts:
+        text = text.replace("...", "JBSWY3DPEHPK3PXP")  # noqa: PLW2901 - a base32 secret does for a password too
+        made = Connection.from_json(text) if text.startswith("{") else Connection(uri=text)
+        settings = ConnectionSettings.from_connection(made)
+        assert (made.conn_type, settings.password) == ("quatrix", "JBSWY3DPEHPK3PXP")
+        assert settings.login.startswith("robot@")
+        assert settings.base_url in ("https://acme.quatrix.it", "http://127.0.0.1:8580")
+
+
+def test_all_python_parses() -> None:
+    for page in markdown.PAGES:
+        for block in markdown.code_blocks(page):
+            if block.language == "python":
+                compile(block.text, page.name, "exec")
