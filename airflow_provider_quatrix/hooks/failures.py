@@ -12,15 +12,18 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixApiError,
     QuatrixAuthenticationError,
     QuatrixCaptchaRequired,
+    QuatrixConflict,
     QuatrixError,
     QuatrixLoginBudgetExhausted,
     QuatrixMfaRequired,
     QuatrixPermissionDenied,
+    QuatrixQuotaExceeded,
     QuatrixRateLimited,
     QuatrixResponseError,
     QuatrixTransportError,
     TransportStage,
 )
+from airflow_provider_quatrix.api.paths import InvalidPathError
 from airflow_provider_quatrix.api.retry import TRANSIENT_STATUSES
 from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
 
@@ -42,7 +45,15 @@ def is_final(error: Exception) -> bool:
         | QuatrixAuthenticationError
         | QuatrixMfaRequired
         | QuatrixCaptchaRequired
-        | QuatrixPermissionDenied,
+        | QuatrixPermissionDenied
+        | QuatrixConflict
+        | QuatrixQuotaExceeded
+        | InvalidPathError
+        # Of the local files. One that is missing, or changes while it is read, may be there at the next try.
+        | FileExistsError
+        | IsADirectoryError
+        | NotADirectoryError
+        | PermissionError,
     )
 
 
@@ -79,6 +90,10 @@ def advice(error: Exception, conn_id: str) -> str:
         return "QuatrixCaptchaSensor waits for that without any login."
     if isinstance(error, QuatrixPermissionDenied):
         return f"Ask the account's administrator for the permission, or use another user in connection {conn_id!r}."
+    if isinstance(error, QuatrixConflict) and error.code is not None:
+        return "Set if_exists to 'overwrite', 'skip' or 'rename', or remove what is there."
+    if isinstance(error, QuatrixQuotaExceeded):
+        return "Delete files or empty the Trash, or ask the account's administrator for more storage."
     return ""
 
 
@@ -92,7 +107,7 @@ def told_to_airflow(conn_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except (QuatrixError, InvalidConnectionError) as error:
+    except (QuatrixError, InvalidConnectionError, InvalidPathError, OSError) as error:
         kind = AirflowFailException if is_final(error) else AirflowException
         # Without "from None" the log would show the chain of exceptions that led here, below the one clear line.
         raise kind(f"{str(error).rstrip('.')}. {advice(error, conn_id)}".rstrip()) from None

@@ -16,9 +16,11 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixRateLimited,
     QuatrixResponseError,
     QuatrixSessionExpired,
+    QuatrixTransferError,
     QuatrixTransportError,
     TransportStage,
 )
+from airflow_provider_quatrix.api.paths import InvalidPathError
 from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
 from airflow_provider_quatrix.hooks.failures import advice, failed_stage, is_final, is_outage, told_to_airflow
 
@@ -46,8 +48,16 @@ CASES = [
     (QuatrixPermissionDenied(403, 50, "no"), True, False, "Service", "another user in connection 'acme'"),
     (QuatrixSessionExpired(401, 70, "ended"), False, False, "Service", ""),
     (QuatrixNotFound(404, 90, "no file"), False, False, "Service", ""),
-    (QuatrixConflict(409, 30, "exists"), False, False, "Service", ""),
-    (QuatrixQuotaExceeded(507, 122, "full"), False, False, "Service", ""),
+    (QuatrixTransferError("changed while it was read"), False, False, "Service", ""),
+    (QuatrixConflict(409, 30, "exists"), True, False, "Service", "Set if_exists"),
+    (QuatrixConflict(400, None, "'/a' exists: set if_exists"), True, False, "Service", ""),
+    (QuatrixQuotaExceeded(507, 122, "full"), True, False, "Service", "empty the Trash"),
+    (InvalidPathError("The name '.' has a meaning of its own"), True, False, "Connection", ""),
+    (FileNotFoundError("There is no local file '/a'"), False, False, "Connection", ""),
+    (FileExistsError("/a exists"), True, False, "Connection", ""),
+    (IsADirectoryError("/a is a folder"), True, False, "Connection", ""),
+    (PermissionError(13, "Permission denied", "/a"), True, False, "Connection", ""),
+    (OSError(28, "No space left on device"), False, False, "Connection", ""),
     (ValueError("another's error"), False, False, "Connection", ""),
 ]
 
