@@ -196,9 +196,8 @@ class SessionBroker:
         :raises QuatrixCaptchaRequired: the token was wrong, or there is no session to unblock.
         """
         with suppress(QuatrixCaptchaRequired):
-            if self._load().status is not SessionStatus.BLOCKED:
-                self.check()
-                return False
+            self.check()
+            return False
         with self._ledger.locked():
             record = self._load()
             if record.status is not SessionStatus.BLOCKED:
