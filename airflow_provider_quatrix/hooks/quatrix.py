@@ -13,6 +13,7 @@ from airflow_provider_quatrix.api.client import QuatrixClient
 from airflow_provider_quatrix.api.errors import QuatrixCaptchaRequired, QuatrixError
 from airflow_provider_quatrix.api.models import SessionState, SessionStatus
 from airflow_provider_quatrix.api.redaction import Redactor
+from airflow_provider_quatrix.api.retry import RetryPolicy
 from airflow_provider_quatrix.api.transport import Transport
 from airflow_provider_quatrix.hooks.connection import (
     CONN_TYPE,
@@ -219,6 +220,8 @@ class QuatrixHook(FileCalls, BaseHook):
             read_timeout=settings.read_timeout,
             user_agent=f"apache-airflow/{airflow_version}",
             captcha_pattern=settings.captcha_pattern,
+            # A person waits for the Test button.
+            policy=RetryPolicy(attempts=2, deadline=30.0) if self._private_session else None,
             redactor=Redactor(on_secret=mask_secret),
         )
         return QuatrixClient(transport, api_key=settings.api_key, unblock_method=settings.unblock_method)
