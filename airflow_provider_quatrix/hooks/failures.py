@@ -79,21 +79,25 @@ def advice(error: Exception, conn_id: str) -> str:
     :param conn_id: the connection.
     :return: a sentence.
     """
-    if isinstance(error, QuatrixAuthenticationError):
-        return (
+    for kind, text in (
+        (
+            QuatrixAuthenticationError,
             f"Correct the credentials of connection {conn_id!r}. If they were right and the account was corrected "
-            f"instead, delete the Variable quatrix_session_token__{conn_id} to have them tried again."
-        )
-    if isinstance(error, QuatrixMfaRequired):
-        return f"The connection to change is {conn_id!r}."
-    if isinstance(error, QuatrixCaptchaRequired):
-        return "QuatrixCaptchaSensor waits for that without any login."
-    if isinstance(error, QuatrixPermissionDenied):
-        return f"Ask the account's administrator for the permission, or use another user in connection {conn_id!r}."
+            f"instead, delete the Variable quatrix_session_token__{conn_id} to have them tried again.",
+        ),
+        (QuatrixMfaRequired, f"The connection to change is {conn_id!r}."),
+        (QuatrixCaptchaRequired, "QuatrixCaptchaSensor waits for that without any login."),
+        (
+            QuatrixPermissionDenied,
+            f"Ask the account's administrator for the permission, or use another user in connection {conn_id!r}.",
+        ),
+        (QuatrixQuotaExceeded, "Delete files or empty the Trash, or ask the account's administrator for more storage."),
+    ):
+        if isinstance(error, kind):
+            return text
+    # A conflict that was found here, not by the service, has its own advice.
     if isinstance(error, QuatrixConflict) and error.code is not None:
         return "Set if_exists to 'overwrite', 'skip' or 'rename', or remove what is there."
-    if isinstance(error, QuatrixQuotaExceeded):
-        return "Delete files or empty the Trash, or ask the account's administrator for more storage."
     return ""
 
 

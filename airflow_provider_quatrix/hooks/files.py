@@ -21,7 +21,8 @@ from airflow_provider_quatrix.hooks.planning import (
     plan_download,
     plan_upload,
 )
-from airflow_provider_quatrix.hooks.transfers import TransferLog, run_all
+from airflow_provider_quatrix.hooks.relocation import Relocated, Relocator
+from airflow_provider_quatrix.hooks.transfers import TransferLog, Transfers, run_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,15 +108,68 @@ class FileCalls:
         """Copy a file or folder on the server; parameters as for :meth:`move`."""
         return self.tree().copy(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
 
-    def delete(self, paths: str | Sequence[str], *, permanently: bool = False, missing_ok: bool = False) -> int:
+    def move_many(
+        self,
+        sources: str | Sequence[str],
+        target: str,
+        *,
+        if_exists: str = "fail",
+        create_parents: bool = False,
+        owner: str = "",
+        further_try: bool = False,
+    ) -> list[Relocated]:
+        """Move files and folders, or the files that match patterns.
+
+        :param sources: paths or patterns.
+        :param target: path of the object itself for a single one, unless it ends in a slash; else of the folder that
+            gets them.
+        :param if_exists: ``fail``, ``skip``, ``overwrite`` (files only) or ``rename``.
+        :param create_parents: make missing folders of the target.
+        :param owner: who moves, the same in every try; what a try has done is not done again.
+        :param further_try: an earlier try may have done a part.
+        :return: one result per object.
+        """
+        relocator = self._relocator("move", [owner, target, *_listed(sources)], further_try=further_try)
+        return relocator.move(_listed(sources), target, IfExists.parse(if_exists), create_parents=create_parents)
+
+    def copy_many(
+        self,
+        sources: str | Sequence[str],
+        target: str,
+        *,
+        if_exists: str = "fail",
+        create_parents: bool = False,
+        owner: str = "",
+        further_try: bool = False,
+    ) -> list[Relocated]:
+        """Copy files and folders on the server; parameters as for :meth:`move_many`. Files keep their times."""
+        relocator = self._relocator("copy", [owner, target, *_listed(sources)], further_try=further_try)
+        return relocator.copy(_listed(sources), target, IfExists.parse(if_exists), create_parents=create_parents)
+
+    def delete(
+        self,
+        paths: str | Sequence[str],
+        *,
+        permanently: bool = False,
+        missing_ok: bool = False,
+        owner: str = "",
+        further_try: bool = False,
+    ) -> int:
         """Delete files and folders with all they hold.
 
-        :param paths: one path or many.
+        :param paths: paths, or patterns of files.
         :param permanently: do not keep them in the Trash.
-        :param missing_ok: a path where nothing is, is fine.
+        :param missing_ok: a path where nothing is, or a pattern that matches nothing, is fine.
+        :param owner: who deletes, the same in every try; what a try has deleted is fine for the next.
+        :param further_try: an earlier try may have deleted a part.
         :return: how many objects were deleted.
         """
-        return self.tree().delete(_listed(paths), permanently=permanently, missing_ok=missing_ok)
+        relocator = self._relocator("delete", [owner, *_listed(paths)], further_try=further_try)
+        return relocator.delete(_listed(paths), permanently=permanently, missing_ok=missing_ok)
+
+    def _relocator(self, what: str, parts: Sequence[str], *, further_try: bool) -> Relocator:
+        notes = self.notes("\0".join((what, *parts))) if parts[0] else None
+        return Relocator(self.tree(), notes=notes, further_try=further_try)
 
     def set_modified(self, path: str, modified: float) -> RemoteFile:
         """Set a file's modification time.
@@ -147,7 +201,7 @@ class FileCalls:
         transfers: int = DEFAULT_TRANSFERS,
         owner: str = "",
         further_try: bool = False,
-    ) -> list[Transferred]:
+    ) -> Transfers:
         """Upload files, folders or what matches patterns.
 
         :param sources: local paths or patterns.
@@ -181,7 +235,7 @@ class FileCalls:
                 notes=self.notes(f"{owner}\0{job.target}") if owner else None,
             )
 
-        return run_all(plan.jobs, run, transfers)
+        return Transfers.of(run_all(plan.jobs, run, transfers), single=plan.single)
 
     def download(
         self,
@@ -192,7 +246,7 @@ class FileCalls:
         create_parents: bool = False,
         transfers: int = DEFAULT_TRANSFERS,
         further_try: bool = False,
-    ) -> list[Transferred]:
+    ) -> Transfers:
         """Download files, folders or what matches patterns.
 
         :param sources: paths on Quatrix or patterns.
@@ -220,7 +274,7 @@ class FileCalls:
         def run(job: DownloadJob) -> Transferred:
             return downloader.download(job.remote, job.target, if_exists=mode)
 
-        return run_all(plan.jobs, run, transfers)
+        return Transfers.of(run_all(plan.jobs, run, transfers), single=plan.single)
 
 
 def note_name(*parts: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +20,26 @@ J = TypeVar("J")
 MIB = 1024 * 1024
 # Often enough for a person who watches, rare enough for a log that is kept.
 _TELL_SECONDS = 10.0
+
+
+class Transfers(list["Transferred"]):
+    """Results of an upload or download, one per file, in the order of the plan.
+
+    :ivar single: one file was named, and not a list, a folder or a pattern that happens to give one.
+    """
+
+    single: bool = False
+
+    @classmethod
+    def of(cls, results: Sequence[Transferred], *, single: bool) -> Self:
+        """Return the results.
+
+        :param results: one per file.
+        :param single: one file was named.
+        """
+        made = cls(results)
+        made.single = single
+        return made
 
 
 class TransferLog:
