@@ -82,8 +82,10 @@ def advice(error: Exception, conn_id: str) -> str:
     for kind, text in (
         (
             QuatrixAuthenticationError,
-            f"Correct the credentials of connection {conn_id!r}. If they were right and the account was corrected "
-            f"instead, delete the Variable quatrix_session_token__{conn_id} to have them tried again.",
+            (
+                f"Correct the credentials of connection {conn_id!r}. If they were right and the account was corrected "
+                f"instead, delete the Variable quatrix_session_token__{conn_id} to have them tried again."
+            ),
         ),
         (QuatrixMfaRequired, f"The connection to change is {conn_id!r}."),
         (QuatrixCaptchaRequired, "QuatrixCaptchaSensor waits for that without any login."),
