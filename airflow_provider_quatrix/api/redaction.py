@@ -44,7 +44,7 @@ class Redactor:
         self._secrets: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
         # Read without the lock, which a forked child may inherit in the hands of a thread that it lacks.
-        self._longest_first: tuple[str, ...] = ()
+        self._secrets_read: tuple[str, ...] = ()
         _wire_log_filter.watch(self)
 
     def add(self, *secrets: str | None) -> None:
@@ -62,15 +62,17 @@ class Redactor:
             while len(self._secrets) > _MOST_REMEMBERED:
                 self._secrets.popitem(last=False)
             if not known:
-                self._longest_first = tuple(sorted(self._secrets, key=len, reverse=True))
+                self._secrets_read = tuple(self._secrets)
         if not known and self._on_secret is not None:
             self._on_secret(secret)
 
     def known(self, text: str) -> str:
         """Replace the known secrets in ``text``."""
-        for secret in self._longest_first:
-            text = text.replace(secret, MASK)
-        return text
+        return _masked(text, self.found(text))
+
+    def found(self, text: str) -> set[str]:
+        """Return the known secrets that ``text`` holds."""
+        return {secret for secret in self._secrets_read if secret in text}
 
     def __call__(self, text: str) -> str:
         """Replace the known secrets in ``text``, and all that looks like one.
@@ -82,6 +84,13 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(secrets={len(self._secrets)})"
+
+
+def _masked(text: str, secrets: set[str]) -> str:
+    # The longest first, for one may be part of another, whose rest would stay.
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
 
 
 def _forms(secret: str) -> set[str]:
@@ -107,12 +116,14 @@ class _WireLogFilter(logging.Filter):
         :param record: a line of urllib3's connection log.
         :return: always ``True``.
         """
-        message = clean = record.getMessage()
+        message = record.getMessage()
+        secrets: set[str] = set()
         for reference in tuple(self._redactors):
             redactor = reference()
-            clean = clean if redactor is None else redactor.known(clean)
-        if clean != message:
-            record.msg, record.args = clean, ()
+            if redactor is not None:
+                secrets |= redactor.found(message)
+        if secrets:
+            record.msg, record.args = _masked(message, secrets), ()
         return True
 
 

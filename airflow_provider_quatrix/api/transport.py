@@ -9,7 +9,7 @@ import platform
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -116,6 +116,12 @@ class _Credentials(AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Prepare no redirect: requests would do so, and read the whole body, even where none is to be followed."""
+        return iter(())
+
+
 class _Adapter(DeadlineAdapter):
     """Connections that send bodies in large blocks."""
 
@@ -186,7 +192,7 @@ class Transport:
 
     @staticmethod
     def _open(user_agent: str) -> requests.Session:
-        session = requests.Session()
+        session = _Session()
         adapter = _Adapter(pool_connections=2, pool_maxsize=_POOL_SIZE, max_retries=0)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
@@ -277,9 +283,7 @@ class Transport:
 
     def _follow(self, call: Call, credentials: Headers, ends: float) -> requests.Response:
         """Send once and follow redirects on the same host."""
-        url = urljoin(self.base_url + API_ROOT, call.path)
-        if call.params:
-            url = f"{url}?{urlencode(call.params)}"
+        url = self._address(call)
         for _ in range(_MOST_REDIRECTS + 1):
             response = self._once(call, url, credentials, ends - time.monotonic())
             if not response.is_redirect:
@@ -287,6 +291,13 @@ class Transport:
             with response:
                 url = self._redirected(call, url, response)
         raise QuatrixResponseError(f"{self.base_url} redirects in circles", response.status_code)
+
+    def _address(self, call: Call) -> str:
+        try:
+            url = urljoin(self.base_url + API_ROOT, call.path)
+        except ValueError as error:
+            raise self._unsendable(error) from None
+        return f"{url}?{urlencode(call.params)}" if call.params else url
 
     def _once(self, call: Call, url: str, credentials: Headers, left: float) -> requests.Response:
         left = max(left, 0.001)

@@ -53,11 +53,17 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that goes away is what many tests are about."""
+
 
 class ScriptedServer(_Running):
-    """Answers each request by a function of the socket and the request's head; notes heads and connections."""
+    """Answers each request by a function of the socket and the request's text; notes requests and connections.
 
-    def __init__(self, answering: Answering) -> None:
+    With ``speaks_http=False`` it answers the first bytes of a connection, whatever they are, and hangs up.
+    """
+
+    def __init__(self, answering: Answering, *, speaks_http: bool = True) -> None:
         self.heads: list[str] = []
         self.connections = 0
         outer = self
@@ -66,6 +72,10 @@ class ScriptedServer(_Running):
             def handle(self) -> None:
                 outer.connections += 1
                 with suppress(OSError):
+                    if not speaks_http:
+                        self.request.recv(65536)
+                        answering(self.request, "")
+                        return
                     while head := _read_head(self.request):
                         outer.heads.append(head)
                         answering(self.request, head)
@@ -73,7 +83,7 @@ class ScriptedServer(_Running):
         self.server = _Server(("127.0.0.1", 0), Handler)
 
     def stop_listening(self) -> None:
-        self.server.socket.close()
+        self.server.socket.shutdown(socket.SHUT_RDWR)
 
 
 def _read_head(connection: socket.socket) -> str:
@@ -114,7 +124,7 @@ class ForwardProxy(_Running):
                 self.end_headers()
                 return False
 
-            def do_CONNECT(self) -> None:  # noqa: N802 - named by the base class
+            def do_CONNECT(self) -> None:
                 if not self._admit():
                     return
                 host, _, port = self.path.partition(":")
@@ -123,7 +133,7 @@ class ForwardProxy(_Running):
                     _pump_both(self.connection, target)
                 self.close_connection = True
 
-            def do_GET(self) -> None:  # noqa: N802 - named by the base class
+            def do_GET(self) -> None:
                 if not self._admit():
                     return
                 host, _, path = self.path.removeprefix("http://").partition("/")

@@ -145,7 +145,7 @@ def test_the_blocked_session_is_found(body: Any, headers: dict[str, str], expect
 
 
 def test_secrets_are_in_no_form_of_an_error() -> None:
-    details = {name: SECRET for name in ("session_id", "Token", "upload_key", "key", "pin", "CODE")}
+    details = dict.fromkeys(("session_id", "Token", "upload_key", "key", "pin", "CODE"), SECRET)
     answer = refusal(401, 70, f"Captcha for {SECRET}", details | {"note": f"see {SECRET}", "count": 3})
     block = raised(answer)
     assert isinstance(block, api.QuatrixCaptchaRequired)

@@ -87,7 +87,7 @@ def wire_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_token_in_the_address_is_in_no_debug_line(
     quatrix_emulator: EmulatorHandle, caplog: pytest.LogCaptureFixture
 ) -> None:
-    token = "pa/ss+ed=&token"
+    token = "pa/ss+ed=&proof"
     quatrix_emulator.configure(unblock_get=True, captcha_tokens=[token])
     client = QuatrixClient(Transport(quatrix_emulator.url), unblock_method="GET")
     session_id = client.login(Credentials(EMAIL, PASSWORD))
@@ -97,7 +97,7 @@ def test_a_token_in_the_address_is_in_no_debug_line(
     client.close()
     lines = [line for line in wire_lines(caplog) if "unblock-captcha" in line]
     assert len(lines) == 1
-    assert "token=***" in lines[0]
+    assert "unblock-captcha?token=*** HTTP" in lines[0]
     # The server's own log is in the same process here.
     own = [record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn")]
     assert [line for line in own for secret in (token, "pa%2Fss", session_id) if secret in line] == []
@@ -109,6 +109,16 @@ def test_a_line_about_bad_headers_is_masked_too(caplog: pytest.LogCaptureFixture
     for name in ("connection", "connectionpool", "util.retry"):
         logging.getLogger(f"urllib3.{name}").warning("Failed to parse headers (url=%s): %s", "/x/the-secret-key", "odd")
     assert wire_lines(caplog) == ["Failed to parse headers (url=/x/***): odd"] * 3
+
+
+def test_the_short_secret_of_one_client_does_not_uncover_the_long_one_of_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    short, long = Redactor(), Redactor()
+    short.add("token")
+    long.add("my-token-and-more")
+    logging.getLogger("urllib3.connectionpool").warning("/x?token=my-token-and-more")
+    assert wire_lines(caplog) == ["/x?***=***"]
 
 
 def test_lines_of_others_stay_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
