@@ -18,6 +18,7 @@ CODE_MEMORY_SECONDS = 600.0
 
 ACCOUNT_ID = str(uuid.uuid5(uuid.NAMESPACE_DNS, "emulator.quatrix.example"))
 
+KeyStatus = Literal["A", "D"]
 SecondFactor = Literal["2FA", "PIN"]
 Stage = Literal["ready", "2FA", "PIN", "refused"]
 
@@ -106,13 +107,15 @@ class ApiKeySpec:
     :param key: the secret of the Bearer header.
     :param email: whose key it is.
     :param status: ``A`` active, ``D`` deactivated.
+    :param name: what the user calls it.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     key: str = field(repr=False)
     email: str
-    status: Literal["A", "D"] = "A"
+    status: KeyStatus = "A"
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not self.key or not self.key.isascii() or any(char.isspace() for char in self.key):
@@ -125,6 +128,36 @@ class ApiKeySpec:
         :return: its last four characters.
         """
         return self.key[-4:]
+
+
+@dataclass
+class ApiKey:
+    """An API key as the emulator remembers it.
+
+    :param spec: the description.
+    :param created: when it was made.
+    :param modified: when it was last changed.
+    """
+
+    spec: ApiKeySpec
+    created: float
+    modified: float
+
+    @property
+    def id(self) -> str:
+        """The key's id.
+
+        :return: a UUID that tells nothing of the key to those who do not know it.
+        """
+        return stable_id("api-key", self.spec.key)
+
+    @property
+    def owner(self) -> str:
+        """Whose it is.
+
+        :return: what the user is found by.
+        """
+        return self.spec.email.casefold()
 
 
 @dataclass
@@ -149,6 +182,14 @@ class User:
         :return: a UUID that depends on the e-mail only.
         """
         return stable_id("user", self.spec.key)
+
+    @property
+    def name(self) -> str:
+        """The user's name.
+
+        :return: what the description says, or else what is before the ``@``.
+        """
+        return self.spec.name or self.spec.email.partition("@")[0]
 
     @property
     def account_id(self) -> str | None:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from . import routes_control, routes_profile, routes_session
+from . import (
+    routes_api_keys,
+    routes_control,
+    routes_control_files,
+    routes_downloads,
+    routes_files,
+    routes_profile,
+    routes_session,
+    routes_uploads,
+)
 from .bodies import JSON
 from .errors import NOT_FOUND, NOT_SUPPORTED, UNKNOWN_ERROR, ApiError
 from .gate import Gate, Templates
@@ -19,7 +28,15 @@ if TYPE_CHECKING:
 
     from .accounts import ApiKeySpec, UserSpec
 
-API_ROUTERS = (routes_session.router, routes_profile.router)
+API_ROUTERS = (
+    routes_session.router,
+    routes_profile.router,
+    routes_files.router,
+    routes_uploads.api_router,
+    routes_uploads.root_router,
+    routes_downloads.router,
+    routes_api_keys.router,
+)
 """The routers of the service itself; those of further calls are added here."""
 
 
@@ -56,7 +73,7 @@ def create_app(
     app.state.emulator = state
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
-    for router in (*API_ROUTERS, routes_control.router):
+    for router in (*API_ROUTERS, routes_control.router, routes_control_files.router):
         app.include_router(router)
     paths = [route.path for router in API_ROUTERS for route in router.routes if hasattr(route, "path")]
     return Gate(app, state, Templates(paths))

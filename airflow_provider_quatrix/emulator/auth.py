@@ -46,6 +46,31 @@ def note_user(request: Request, caller: Caller | None) -> None:
         request.scope[USER] = caller.user.spec.email
 
 
+async def require_file_caller(request: Request) -> Caller:
+    """Dependency of a call that handles files but does not move their content.
+
+    :param request: the request.
+    :return: who makes it.
+    :raises ApiError: when there is no usable session or key, or there were too many calls.
+    """
+    caller = _authenticate(request, transfer=False)
+    files = state_of(request).files
+    files.count_call(caller.user.spec.key)
+    files.settle()
+    return caller
+
+
+def optional_caller(request: Request) -> Caller | None:
+    """Who makes a call that moves file content and needs no credentials; a session is kept alive by it.
+
+    :param request: the request.
+    :return: who makes it; None without usable credentials.
+    """
+    caller = state_of(request).recognise(*credentials(request))
+    note_user(request, caller)
+    return caller
+
+
 def _authenticate(request: Request, *, transfer: bool) -> Caller:
     session_id, api_key = credentials(request)
     call = request.scope["path"].removeprefix(API)
@@ -75,4 +100,5 @@ async def require_transfer_caller(request: Request) -> Caller:
 
 
 CallerOf = Annotated[Caller, Depends(require_caller)]
+FileCallerOf = Annotated[Caller, Depends(require_file_caller)]
 TransferCallerOf = Annotated[Caller, Depends(require_transfer_caller)]

@@ -16,17 +16,18 @@ MAX_JSON_BYTES = 1 << 20
 JSON = "application/json"
 
 
-async def read_json(request: Request) -> Any:
+async def read_json(request: Request, limit: int = MAX_JSON_BYTES) -> Any:
     """Read a JSON body.
 
     :param request: the request.
+    :param limit: how many bytes it may have.
     :return: what it holds.
     :raises ApiError: 400 when it is no JSON or far too long.
     """
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MAX_JSON_BYTES:
+        if len(body) > limit:
             raise ApiError(400, BAD_PARAMETER, "The body is too long", headers={"Connection": "close"})
     try:
         return json.loads(body)

@@ -30,6 +30,8 @@ class Counters:
     :param sessions_expired: sessions that ended by time.
     :param logouts: sessions that ended by logout.
     :param unauthorized: calls refused for a missing, unknown or expired session or key.
+    :param upload_bytes: bytes of file content received, those of cut and repeated chunks included.
+    :param download_bytes: bytes of file content sent.
     :param faults: injected faults that struck.
     :param requests: all requests except those to the control calls and the page.
     :param by_call: requests per method and path, ids replaced by their parameter's name.
@@ -51,6 +53,8 @@ class Counters:
     sessions_expired: int = 0
     logouts: int = 0
     unauthorized: int = 0
+    upload_bytes: int = 0
+    download_bytes: int = 0
     faults: int = 0
     requests: int = 0
     by_call: Counter[str] = field(default_factory=Counter)

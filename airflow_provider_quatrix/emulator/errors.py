@@ -10,6 +10,8 @@ BAD_PARAMETER = 10
 MISSING_PARAMETER = 11
 NOT_FOUND = 20
 NOT_SUPPORTED = 21
+OBJECT_EXISTS = 30
+RESTRICTED = 50
 
 
 class ApiError(Exception):
@@ -76,3 +78,12 @@ def missing_parameter(name: str) -> ApiError:
     :return: 400 with code 11.
     """
     return ApiError(400, MISSING_PARAMETER, f"Parameter '{name}' is missing")
+
+
+def not_found(what: str = "object") -> ApiError:
+    """The answer to an id or path that leads nowhere.
+
+    :param what: what was looked for.
+    :return: 404 with code 20.
+    """
+    return ApiError(404, NOT_FOUND, f"No such {what}")

@@ -35,7 +35,9 @@ class Fault:
     :param body: body of the answer; anything but text is sent as JSON. None: see the setting ``fault_body``.
     :param delay: seconds of real time to wait first.
     :param cut: ``connection`` closes the connection instead of an answer; ``body`` sends all headers and half of the
-        body, then closes.
+        body, then closes; ``request`` closes while the body of the request comes in, of which a part takes effect.
+    :param after_bytes: for ``body``: how much of it is sent, half when None; for ``request``: how much of its body
+        gets through, nothing when None.
     :param carry_out: whether the call takes effect although its answer is lost.
     """
 
@@ -50,7 +52,8 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     delay: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    cut: Literal["connection", "body"] | None = None
+    cut: Literal["connection", "body", "request"] | None = None
+    after_bytes: Annotated[int, Field(ge=0)] | None = None
     carry_out: bool = False
 
     def __post_init__(self) -> None:
@@ -118,6 +121,7 @@ class Fault:
             "status": self.status,
             "delay": self.delay,
             "cut": self.cut,
+            "after_bytes": self.after_bytes,
         }
 
 

@@ -6,6 +6,7 @@ This is plain ASGI, so that bodies of any size pass through untouched.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,6 @@ from starlette.routing import compile_path
 from .counters import method_name
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,6 +29,8 @@ USER = "quatrix_user"
 CONTROL = "/_emulator"
 LOGIN = "/api/1.0/session/login"
 UNKNOWN_PATH = "(unknown)"
+_SLASHES = re.compile("//+")
+"""A client that puts a base URL and a path together carelessly is understood all the same."""
 
 
 class Templates:
@@ -72,6 +74,10 @@ class Gate:
         self._templates = templates
         self._sleeping: set[asyncio.Event] = set()
 
+    def close(self) -> None:
+        """Forget all files, and remove their contents from disk."""
+        self._state.close()
+
     def wake(self) -> None:
         """End all delays at once; to be called in the event loop."""
         for event in self._sleeping:
@@ -79,7 +85,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        path = scope["path"].rstrip("/") or "/"
+        path = _SLASHES.sub("/", scope["path"]).rstrip("/") or "/"
         scope["path"] = path
         counted = path not in ("/", "/favicon.ico") and not (path + "/").startswith(CONTROL + "/")
         answer = _Answer(send, self._state, scope)
@@ -129,13 +135,16 @@ class Gate:
             await answer.cut_connection(receive)
             return
         answer.cut_body = fault.cut == "body"
+        answer.cut_after = fault.after_bytes
+        if fault.cut == "request":
+            receive = _Request(receive, fault.after_bytes or 0, answer).receive
         answer.more_headers = fault.raw_headers()
         try:
             await self._answer(fault, scope, receive, answer)
         except ClientDisconnect:
             if not answer.was_cut:
                 raise
-            await answer.wait_until_closed(receive)
+            await wait_until_closed(receive)
 
     async def _answer(self, fault: Fault, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if not fault.answers:
@@ -161,6 +170,41 @@ async def _discard(_message: Message) -> None:
     """Swallow an answer that a fault replaces."""
 
 
+async def wait_until_closed(receive: Receive) -> None:
+    """Return only when the server knows that the connection is gone; it would complete the answer otherwise.
+
+    :param receive: of the request.
+    """
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _Request:
+    """The way in from the client, which breaks after some bytes of the body.
+
+    :param receive: of the request.
+    :param left: bytes that get through.
+    :param answer: what closes the connection.
+    """
+
+    def __init__(self, receive: Receive, left: int, answer: _Answer) -> None:
+        self._receive = receive
+        self._left = left
+        self._answer = answer
+
+    async def receive(self) -> Message:
+        """Pass on a message of the request."""
+        if not self._left:
+            self._answer.abort()
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        if len(body) < self._left or message["type"] != "http.request":
+            self._left -= len(body)
+            return message
+        body, self._left = body[: self._left], 0
+        return {"type": "http.request", "body": body, "more_body": True}
+
+
 class _Answer:
     """The way back to the client: adds headers, notes the status, and can cut the answer short."""
 
@@ -171,6 +215,7 @@ class _Answer:
         self.status: int | None = None
         self.more_headers: list[tuple[bytes, bytes]] = []
         self.cut_body = False
+        self.cut_after: int | None = None
         self.was_cut = False
         self._left: int | None = None
 
@@ -183,7 +228,8 @@ class _Answer:
             headers = [(name, value) for name, value in own if name not in names] + self.more_headers
             if self.cut_body:
                 length = next((value for name, value in headers if name == b"content-length"), None)
-                self._left = int(length) // 2 if length is not None else None
+                half = int(length) // 2 if length is not None else None
+                self._left = half if self.cut_after is None else self.cut_after
             await self._send({**message, "headers": headers})
         elif self.cut_body:
             await self._send_part(message)
@@ -204,15 +250,14 @@ class _Answer:
             self._transport().close()
             raise ClientDisconnect
 
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._transport().abort()
+
     async def cut_connection(self, receive: Receive) -> None:
         """Close the connection without an answer."""
-        self._transport().abort()
-        await self.wait_until_closed(receive)
-
-    async def wait_until_closed(self, receive: Receive) -> None:
-        """Return only when the server knows that the connection is gone; it would complete the answer otherwise."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        self.abort()
+        await wait_until_closed(receive)
 
     def _transport(self) -> Any:
         return self._scope["state"][TRANSPORT]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
 API = "/api/1.0/"
@@ -158,7 +160,157 @@ class EmulatorHandle:
         blocks: list[dict[str, Any]] = self.state()["blocks"]
         return blocks
 
-    # Changing
+    # Files
+
+    def files(self, email: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """What a user has, the Trash included, system folders left out.
+
+        :param email: the user.
+        :param limit: how many to tell, those that were changed last; all, sorted by path, when None.
+        :return: with ``path`` (from the home, ``/…``), ``id``, ``type``, ``size``, ``modified``, ``unfinished``.
+        """
+        query = {"email": email} if limit is None else {"email": email, "limit": str(limit)}
+        files: list[dict[str, Any]] = self._call("GET", f"files?{urlencode(query)}")["files"]
+        return files
+
+    def put_file(
+        self,
+        email: str,
+        path: str,
+        data: bytes | None = None,
+        *,
+        size: int | None = None,
+        modified: float | None = None,
+    ) -> str:
+        """Make or replace a file, and the folders above it.
+
+        :param email: in whose home.
+        :param path: from the home.
+        :param data: the content.
+        :param size: instead of data, how many bytes of a fixed pattern; they are not sent and take no space.
+        :param modified: modification time; now when None.
+        :return: its id.
+        """
+        if data is None:
+            return self.put_files(email, [{"path": path, "size": size or 0, "modified": modified}])[0]
+        query = {"email": email, "path": path} | ({} if modified is None else {"modified": repr(modified)})
+        return str(self._call("PUT", f"files/content?{urlencode(query)}", data=data)["id"])
+
+    def put_files(self, email: str, objects: Iterable[str | Mapping[str, Any]]) -> list[str]:
+        """Make or replace many files and folders at once.
+
+        :param email: in whose home.
+        :param objects: paths, or mappings with ``path``, ``size``, ``modified``, ``kind``; a path that ends with a
+            slash is a folder.
+        :return: their ids.
+        """
+        wanted = [{"path": item} if isinstance(item, str) else dict(item) for item in objects]
+        ids: list[str] = self._call("POST", "files", {"email": email, "objects": wanted})["ids"]
+        return ids
+
+    def make_folder(self, email: str, path: str) -> str:
+        """Make a folder and those above it, where they are missing.
+
+        :param email: in whose home.
+        :param path: from the home.
+        :return: its id.
+        """
+        return self.put_files(email, [path.rstrip("/") + "/"])[0]
+
+    def make_project_folder(self, email: str, name: str) -> str:
+        """Make a project folder, of type ``S``.
+
+        :param email: in whose home.
+        :param name: its name, or a path.
+        :return: its id.
+        """
+        return self.put_files(email, [{"path": name.rstrip("/") + "/", "kind": "S"}])[0]
+
+    def put_hostile_name(self, email: str, name: str, folder: str = "", *, size: int = 0, kind: str = "F") -> str:
+        """Make an object with a name that no service should hand out, such as ``../x``.
+
+        :param email: in whose home.
+        :param name: any text.
+        :param folder: path of the folder; the home when empty.
+        :param size: bytes of a file.
+        :param kind: ``F`` or ``D``.
+        :return: its id.
+        """
+        body = {"email": email, "name": name, "folder": folder, "size": size, "kind": kind}
+        return str(self._call("POST", "files/hostile-name", body)["id"])
+
+    def read_file(self, email: str, path: str) -> bytes:
+        """Read a file.
+
+        :param email: in whose home.
+        :param path: from the home.
+        :return: its content.
+        """
+        return b"".join(self._content(email, path))
+
+    def file_sha256(self, email: str, path: str) -> str:
+        """Read a file of any size.
+
+        :param email: in whose home.
+        :param path: from the home.
+        :return: the SHA-256 of its content, in hex.
+        """
+        digest = hashlib.sha256()
+        for block in self._content(email, path):
+            digest.update(block)
+        return digest.hexdigest()
+
+    def remove_file(self, email: str, path: str) -> None:
+        """Remove a file or folder for good, whatever is going on with it.
+
+        :param email: in whose home.
+        :param path: from the home.
+        """
+        self._call("POST", "files/remove", {"email": email, "path": path})
+
+    def protect(self, email: str, path: str, *, protected: bool = True) -> None:
+        """Forbid or allow to change an object and all that is in it.
+
+        :param email: in whose home.
+        :param path: from the home.
+        :param protected: whether to forbid it.
+        """
+        self._call("POST", "files/protect", {"email": email, "path": path, "protected": protected})
+
+    def kill_upload_keys(self) -> int:
+        """Let all upload keys die as if their time had run out.
+
+        :return: how many there were.
+        """
+        return int(self._call("POST", "uploads/kill")["killed"])
+
+    @property
+    def uploads(self) -> list[dict[str, Any]]:
+        """The uploads that are open.
+
+        :return: oldest first, with ``email``, ``path``, ``file_id``, ``size`` so far, ``announced``, ``began``.
+        """
+        uploads: list[dict[str, Any]] = self.state()["uploads"]
+        return uploads
+
+    @property
+    def uploads_open(self) -> int:
+        """The uploads that were begun and not finalized.
+
+        :return: their number.
+        """
+        return len(self.uploads)
+
+    @property
+    def jobs(self) -> list[dict[str, Any]]:
+        """The jobs since the last reset.
+
+        :return: oldest first, with ``job_id``, ``call``, ``due``, ``status``: ``waiting``, ``done`` or ``failed``.
+        """
+        jobs: list[dict[str, Any]] = self.state()["jobs"]
+        return jobs
+
+    # Changing the rest
 
     def reset(
         self,
@@ -274,7 +426,8 @@ class EmulatorHandle:
         headers: Mapping[str, str] | None = None,
         body: Any = None,
         delay: float | None = None,
-        cut: Literal["connection", "body"] | None = None,
+        cut: Literal["connection", "body", "request"] | None = None,
+        after_bytes: int | None = None,
         probability: float | None = None,
         after: int = 0,
         carry_out: bool = False,
@@ -288,7 +441,9 @@ class EmulatorHandle:
         :param headers: headers of the answer, or further headers of the emulator's own.
         :param body: body of the answer; anything but text is sent as JSON.
         :param delay: seconds of real time to wait first.
-        :param cut: ``connection`` closes without an answer, ``body`` in the middle of it.
+        :param cut: ``connection`` closes without an answer, ``body`` in the middle of it, ``request`` while the body
+            of the request comes in.
+        :param after_bytes: how much of the answer's or the request's body gets through before such a cut.
         :param probability: how likely it strikes a matching call; None for always.
         :param after: how many matching calls it lets pass first.
         :param carry_out: whether the call takes effect although its answer is lost.
@@ -302,6 +457,7 @@ class EmulatorHandle:
             "body": body,
             "delay": delay or 0.0,
             "cut": cut,
+            "after_bytes": after_bytes,
             "probability": probability,
             "after": after,
             "carry_out": carry_out,
@@ -319,13 +475,22 @@ class EmulatorHandle:
         """
         self._call("POST", "clock", {"advance": seconds})
 
-    def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer = self._http.request(method, f"{self.url}/_emulator/{path}", json=body, timeout=TIMEOUT_SECONDS)
+    def _content(self, email: str, path: str) -> Iterator[bytes]:
+        query = urlencode({"email": email, "path": path})
+        url = f"{self.url}/_emulator/files/content?{query}"
+        with self._http.get(url, timeout=TIMEOUT_SECONDS, stream=True) as answer:
+            if not answer.ok:
+                raise EmulatorControlError(f"GET files: {answer.status_code} {answer.json()['error']}")
+            yield from answer.iter_content(1 << 20)
+
+    def _call(self, method: str, path: str, body: object = None, data: bytes | None = None) -> dict[str, Any]:
+        url = f"{self.url}/_emulator/{path}"
+        answer = self._http.request(method, url, json=body, data=data, timeout=TIMEOUT_SECONDS)
         try:
             result: dict[str, Any] = answer.json()
         except ValueError:
             result = {}
         if not answer.ok:
             reason = result.get("error") or result.get("msg") or answer.reason
-            raise EmulatorControlError(f"{method} {path.partition('/')[0]}: {answer.status_code} {reason}")
+            raise EmulatorControlError(f"{method} {re.split('[/?]', path)[0]}: {answer.status_code} {reason}")
         return result

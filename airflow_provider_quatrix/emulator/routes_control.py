@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -12,14 +11,12 @@ from pydantic import ConfigDict, TypeAdapter
 
 from .accounts import ApiKeySpec, UserSpec
 from .auth import state_of
-from .bodies import json_response, read_json
-from .errors import ApiError
+from .control import body_of, register
 from .faults import Fault
 from .settings import validated
-from .state import UnknownObjectError
 
 router = APIRouter()
-_PREFIX = "/_emulator"
+_control = register(router)
 
 
 @dataclass(frozen=True)
@@ -59,31 +56,6 @@ _FAULT = TypeAdapter(Fault)
 _CLOCK = TypeAdapter(ClockRequest)
 _SETTINGS = TypeAdapter(dict[str, Any])
 
-Handler = Callable[[Request], Awaitable[Any]]
-
-
-def _control(method: str, path: str) -> Callable[[Handler], Handler]:
-    """Register a control call; whatever is wrong with it is answered as ``{"error": …}``."""
-
-    def register(handler: Handler) -> Handler:
-        async def call(request: Request) -> Response:
-            try:
-                result = await handler(request)
-            except UnknownObjectError as error:
-                return json_response({"error": str(error)}, 404)
-            except (ValueError, ApiError) as error:
-                return json_response({"error": str(error)}, 400)
-            return json_response({} if result is None else result)
-
-        router.add_api_route(_PREFIX + path, call, methods=[method])
-        return handler
-
-    return register
-
-
-async def _body(request: Request) -> Any:
-    return await read_json(request) if request.headers.get("content-length", "0") != "0" else {}
-
 
 @router.get("/")
 async def page() -> Response:
@@ -101,7 +73,7 @@ async def page() -> Response:
 
 @_control("POST", "/reset")
 async def _reset(request: Request) -> None:
-    wanted = validated(_RESET, await _body(request))
+    wanted = validated(_RESET, await body_of(request))
     state_of(request).reset(wanted.settings, wanted.users, wanted.api_keys)
 
 
@@ -113,13 +85,13 @@ async def _state(request: Request) -> Any:
 @_control("POST", "/settings")
 async def _settings(request: Request) -> Any:
     state = state_of(request)
-    state.settings = state.settings.replace(**validated(_SETTINGS, await _body(request)))
+    state.settings = state.settings.replace(**validated(_SETTINGS, await body_of(request)))
     return state.settings.as_dict()
 
 
 @_control("POST", "/users")
 async def _add_user(request: Request) -> Any:
-    user = state_of(request).add_user(validated(_USER, await _body(request)))
+    user = state_of(request).add_user(validated(_USER, await body_of(request)))
     return {"id": user.id, "email": user.spec.email}
 
 
@@ -135,12 +107,12 @@ async def _unblock_user(request: Request) -> None:
 
 @_control("POST", "/api-keys")
 async def _add_api_key(request: Request) -> None:
-    state_of(request).add_api_key(validated(_API_KEY, await _body(request)))
+    state_of(request).add_api_key(validated(_API_KEY, await body_of(request)))
 
 
 @_control("POST", "/sessions/expire")
 async def _expire_sessions(request: Request) -> Any:
-    return {"expired": state_of(request).expire_sessions(validated(_EXPIRE, await _body(request)).email)}
+    return {"expired": state_of(request).expire_sessions(validated(_EXPIRE, await body_of(request)).email)}
 
 
 @_control("POST", "/sessions/{session_id}/block")
@@ -160,7 +132,7 @@ async def _expire_session(request: Request) -> None:
 
 @_control("POST", "/faults")
 async def _add_fault(request: Request) -> None:
-    state_of(request).faults.add(validated(_FAULT, await _body(request)))
+    state_of(request).faults.add(validated(_FAULT, await body_of(request)))
 
 
 @_control("DELETE", "/faults")
@@ -172,5 +144,5 @@ async def _clear_faults(request: Request) -> None:
 @_control("POST", "/clock")
 async def _clock(request: Request) -> Any:
     clock = state_of(request).clock
-    clock.advance(validated(_CLOCK, await _body(request)).advance)
+    clock.advance(validated(_CLOCK, await body_of(request)).advance)
     return {"now": clock.now(), "offset": clock.offset}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from .accounts import stable_id
-from .auth import CallerOf  # noqa: TC001 - FastAPI reads the annotations
+from .auth import CallerOf, state_of
 from .bodies import json_response
 
 router = APIRouter(prefix="/api/1.0/profile")
 
-ACCOUNT_LIMIT = 1 << 40
+NO_LIMIT = -1
 ALL_OPERATIONS = (1 << 16) - 1
 
 
@@ -24,11 +24,12 @@ async def profile(request: Request, caller: CallerOf) -> Response:
     """
     user = caller.user
     spec = user.spec
+    settings = state_of(request).settings
     created = int(user.created)
     return json_response(
         {
             "id": user.id,
-            "name": spec.name or spec.email.partition("@")[0],
+            "name": user.name,
             "email": spec.email,
             "super_admin": "",
             "home_id": stable_id("home", spec.key),
@@ -38,14 +39,14 @@ async def profile(request: Request, caller: CallerOf) -> Response:
             "account_id": user.account_id,
             "storage_id": stable_id("storage"),
             "operations": ALL_OPERATIONS,
-            "max_file_size": None,
+            "max_file_size": settings.max_file_size,
             "max_files_per_share": None,
             "plan": "emulator",
             "is_contact": spec.is_contact,
             "language": "en_US",
             "created": created,
             "modified": created,
-            "quota": -1,
+            "quota": NO_LIMIT if settings.user_quota is None else settings.user_quota,
             "status": "A",
             "uid": None,
             "gid": None,
@@ -64,11 +65,21 @@ async def profile(request: Request, caller: CallerOf) -> Response:
 
 
 @router.get("/info")
-async def profile_info(caller: CallerOf) -> Response:
+async def profile_info(request: Request, caller: CallerOf) -> Response:
     """Tell how much storage is used.
 
+    :param request: the request.
     :param caller: who makes the call.
     :return: bytes; a user limit of -1 means that the account's counts.
     """
-    del caller
-    return json_response({"user_used": 0, "user_limit": -1, "acc_used": 0, "acc_limit": ACCOUNT_LIMIT})
+    state = state_of(request)
+    state.files.settle()
+    limit = state.settings.user_quota
+    return json_response(
+        {
+            "user_used": state.files.tree.used[caller.user.spec.key],
+            "user_limit": NO_LIMIT if limit is None else limit,
+            "acc_used": state.files.used(),
+            "acc_limit": state.settings.account_quota,
+        }
+    )

@@ -147,6 +147,7 @@ class EmulatorServer:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._hang_up, server)
         thread.join()
+        self._app.close()
         self._forget()
 
     def _forget(self) -> None:

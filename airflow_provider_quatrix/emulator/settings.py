@@ -11,6 +11,8 @@ T = TypeVar("T")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Status = Annotated[int, Field(ge=200, le=599)]
 Count = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=0)]
+Delay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,102 @@ class EmulatorSettings:
     bearer_session_status: Status = 200
     """The status of keepalive and logout when called with an API key; below 300 with an empty body, else with an
     ErrorModel. Neither does anything then."""
+
+    system_folders: bool = True
+    """Whether a home holds the folders Inbox and Outbox, besides the Trash that is always there."""
+
+    name_limit_in: Literal["characters", "bytes"] = "characters"
+    """What the 255 are that a name may have: ``characters``, or ``bytes`` of UTF-8."""
+
+    trailing_space: Literal["refuse", "strip", "keep"] = "refuse"
+    """What becomes of a name with spaces at the end: ``refuse`` it, ``strip`` them, or ``keep`` them."""
+
+    conflict_status: Status = 400
+    """The status of a refusal because a name is taken; its code is 30."""
+
+    permission_status: Status = 403
+    """The status of a refusal for want of permission; its code is 50."""
+
+    operations: int = 65535
+    """The bit mask ``operations`` of every object."""
+
+    user_quota: Size | None = None
+    """How many bytes each user may store; None for no limit but the account's."""
+
+    account_quota: Size = 1 << 40
+    """How many bytes all users may store together."""
+
+    quota_code: int = 122
+    """The code of the 400 that refuses what does not fit."""
+
+    max_file_size: Size | None = None
+    """How many bytes a file may have; None for no limit."""
+
+    file_call_limit: Count | None = None
+    """How many file and upload calls of a user are let through per window, chunks and downloads left out; None for no
+    limit. Refusals look like those of ``login_limit``."""
+
+    file_call_window_seconds: Seconds = 900.0
+    """The length of the sliding window of ``file_call_limit``."""
+
+    replaced_to_trash: bool = False
+    """Whether ``copyone`` and ``moveone`` put an object that they overwrite into the Trash, or remove it for good."""
+
+    trash_days: Seconds | None = 30.0
+    """How long the Trash keeps something; None for ever."""
+
+    strict_delete: bool = False
+    """Whether one unknown id lets ``file/delete``, ``file/move`` and ``file/copy`` fail; otherwise it is left out, and
+    only when all ids are unknown the call fails."""
+
+    job_above: Count = 10
+    """With more ids than this ``file/move`` and ``file/delete`` become jobs. ``file/copy`` is always one."""
+
+    job_seconds: Delay = 0.5
+    """How long after its 202 a job takes effect."""
+
+    job_fails: bool = False
+    """Whether jobs never take effect, which their 202 does not tell."""
+
+    upload_key_seconds: Seconds = 900.0
+    """How long an upload key lives."""
+
+    upload_key_sliding: bool = True
+    """Whether the life of an upload key begins anew with every accepted chunk."""
+
+    hide_partial_files: bool = False
+    """Whether a new file is listed and found by its path only after ``upload/finalize``; its id works before."""
+
+    strict_chunks: bool = False
+    """Whether a chunk must come in order, have exactly the length and the total that were announced, and carry
+    credentials."""
+
+    strict_finalize: bool = False
+    """Whether ``upload/finalize`` refuses a file that is shorter or longer than announced."""
+
+    download_link_seconds: Seconds = 900.0
+    """How long a download link lives."""
+
+    download_link_once: bool = False
+    """Whether a download link works one time only."""
+
+    ignore_range: bool = False
+    """Whether downloads ignore the header ``Range`` and answer with the whole file and status 200."""
+
+    bytes_per_second: Count | None = None
+    """How fast the content of each upload and each download moves; None for as fast as it can."""
+
+    hostile_size_offset: int = 0
+    """What is added to the true size of files in all metadata."""
+
+    hostile_finalize_offset: int = 0
+    """What is added to the true size in the answer of ``upload/finalize``."""
+
+    hostile_endless_download: bool = False
+    """Whether downloads of a single file have no length and never end."""
+
+    hostile_download_redirect: str | None = None
+    """Where downloads are redirected with 302: scheme, host and port of another server; None for nowhere."""
 
     fault_body: Literal["json", "html", "empty"] = "json"
     """The body of an injected fault that names none: an ErrorModel (``json``), a page as a proxy sends it

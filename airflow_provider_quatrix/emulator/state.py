@@ -8,11 +8,12 @@ from collections import deque
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from .accounts import ApiKeySpec, Caller, Session, Stage, User, UserSpec
+from .accounts import ApiKey, ApiKeySpec, Caller, Session, Stage, User, UserSpec
 from .clock import Clock
 from .counters import Counters, RecentCalls
 from .errors import ApiError, bad_parameter
 from .faults import Faults
+from .files import Files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,13 @@ class EmulatorState:
         self._start = (settings, tuple(users), tuple(api_keys))
         self.clock = Clock()
         self.faults = Faults()
+        self.files = Files(self)
         self.reset()
+
+    def close(self) -> None:
+        """Forget all files, and remove their contents from disk."""
+        self.files.close()
+        self.files = Files(self)
 
     def reset(
         self,
@@ -68,11 +75,12 @@ class EmulatorState:
         for key in new_keys:
             if key.email.casefold() not in new_users:
                 raise ValueError(f"No user {key.email} for an API key")
+        self.close()
         self.clock.reset()
         self.settings = new_settings
         now = self.clock.now()
         self.users = {name: User(spec, now) for name, spec in new_users.items()}
-        self.api_keys = {key.key: key for key in new_keys}
+        self.api_keys = {key.key: ApiKey(key, now, now) for key in new_keys}
         self.sessions: dict[str, Session] = {}
         self.counters = Counters()
         self.calls = RecentCalls()
@@ -119,14 +127,18 @@ class EmulatorState:
             user.spec = spec
         return user
 
-    def add_api_key(self, spec: ApiKeySpec) -> None:
+    def add_api_key(self, spec: ApiKeySpec) -> ApiKey:
         """Add or replace an API key.
 
         :param spec: the description.
+        :return: the key.
         :raises UnknownObjectError: when its user does not exist.
         """
         self.user(spec.email)
-        self.api_keys[spec.key] = spec
+        now = self.clock.now()
+        key = self.api_keys.get(spec.key)
+        self.api_keys[spec.key] = ApiKey(spec, key.created if key else now, now)
+        return self.api_keys[spec.key]
 
     def purge(self) -> None:
         """Drop the sessions that time has ended."""
@@ -252,18 +264,23 @@ class EmulatorState:
         if full:
             self.counters.limited_logins += 1
             # The attempt that must leave the window before another fits in.
-            wait = max(1, math.ceil(times[-limit] + window - now))
-            headers = {
-                "seconds": {"Retry-After": str(wait)},
-                "date": {"Retry-After": formatdate(math.ceil(now) + wait, usegmt=True)},
-                "none": {},
-            }[self.settings.retry_after]
-            raise ApiError(
-                self.settings.login_limit_status,
-                self.settings.login_limit_code,
-                "Too many login attempts",
-                headers=headers,
-            )
+            wait = times[-limit] + window - now
+            raise self.too_many("Too many login attempts", wait)
+
+    def too_many(self, msg: str, wait: float) -> ApiError:
+        """The refusal of a call that came too soon.
+
+        :param msg: text for a person.
+        :param wait: seconds until one is let through.
+        :return: the refusal.
+        """
+        settings, seconds = self.settings, max(1, math.ceil(wait))
+        headers = {
+            "seconds": {"Retry-After": str(seconds)},
+            "date": {"Retry-After": formatdate(math.ceil(self.clock.now()) + seconds, usegmt=True)},
+            "none": {},
+        }[settings.retry_after]
+        return ApiError(settings.login_limit_status, settings.login_limit_code, msg, headers=headers)
 
     def _failed(self, user: User) -> None:
         user.failed_logins += 1
@@ -311,6 +328,23 @@ class EmulatorState:
             self._touch(session)
         return Caller(session.user, session)
 
+    def recognise(self, session_id: str | None, api_key: str | None) -> Caller | None:
+        """Find out who moves file content, where nobody needs to tell, and keep their session alive.
+
+        :param session_id: from ``X-Auth-Token``.
+        :param api_key: from ``Authorization: Bearer``; counts before the session id.
+        :return: the caller; None without a usable session or key.
+        """
+        if api_key is not None:
+            key = self.api_keys.get(api_key)
+            return Caller(self.users[key.owner], None) if key and key.spec.status == "A" else None
+        session = self._alive(session_id) if session_id else None
+        if session is None or session.stage != "ready" or self.is_blocked(session):
+            return None
+        if self.settings.transfers_refresh:
+            self._touch(session)
+        return Caller(session.user, session)
+
     def logout(self, session_id: str | None, api_key: str | None) -> Caller | None:
         """End a session; a waiting or blocked one as well.
 
@@ -345,10 +379,10 @@ class EmulatorState:
         return ApiError(401, self.settings.wrong_password_code, NOT_AUTHORIZED)
 
     def _key_user(self, api_key: str) -> User:
-        spec = self.api_keys.get(api_key)
-        if spec is None or spec.status != "A":
+        key = self.api_keys.get(api_key)
+        if key is None or key.spec.status != "A":
             raise self.unauthorized()
-        user = self.users[spec.email.casefold()]
+        user = self.users[key.owner]
         if user.blocked and self.settings.captcha_blocks_api_keys:
             self.counters.captcha_refusals += 1
             raise self._captcha_error()
@@ -496,7 +530,8 @@ class EmulatorState:
             "settings": self.settings.as_dict(),
             "users": {user.spec.email: self._user_dict(user) for user in self.users.values()},
             "api_keys": [
-                {"hint": key.hint, "email": key.email, "status": key.status} for key in self.api_keys.values()
+                {"hint": spec.hint, "email": spec.email, "status": spec.status, "name": spec.name}
+                for spec in (key.spec for key in self.api_keys.values())
             ],
             "sessions": sessions,
             "blocks": [{"kind": "user", "email": user.spec.email} for user in self.users.values() if user.blocked]
@@ -505,6 +540,9 @@ class EmulatorState:
                 for session in sessions
                 if self.sessions[session["id"]].blocked
             ],
+            "files": self.files.summary(),
+            "uploads": self.files.uploads.as_list(),
+            "jobs": self.files.jobs.as_list(),
             "faults": self.faults.as_list(),
             "counters": self.counters.as_dict(),
             "calls": self.calls.as_list(),

@@ -435,4 +435,4 @@ class TestApiKeys:
         assert (answer.status_code, answer.json()["msg"]) == (401, "Captcha required")
 
     def test_only_a_hint_is_shown(self, emulator: EmulatorHandle) -> None:
-        assert emulator.state()["api_keys"] == [{"hint": "1234", "email": EMAIL, "status": "A"}]
+        assert emulator.state()["api_keys"] == [{"hint": "1234", "email": EMAIL, "status": "A", "name": ""}]
