@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
@@ -63,16 +64,21 @@ class QuatrixTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then yield one event. Its payload never holds a secret: Airflow logs it."""
+        yield self._event(await self._wait())
+
+    async def _wait(self) -> dict[str, Any]:
         outage: Outage | None = None
-        async for result in shared_poll(self.key(), self.ask).results(self.poll_interval):
-            if result.error is None:
-                outage = None
-                payload = self.verdict(result.value)
-            else:
-                outage, payload = self._after_failure(result.error, outage)
-            if payload is not None:
-                yield self._event(payload)
-                return
+        payload: dict[str, Any] | None = None
+        async with aclosing(shared_poll(self.key(), self.ask).results(self.poll_interval)) as results:
+            async for result in results:
+                if result.error is None:
+                    outage, payload = None, self.verdict(result.value)
+                else:
+                    outage, payload = self._after_failure(result.error, outage)
+                if payload is not None:
+                    break
+        # The loop ends by no other way: results come until one of them settles the matter.
+        return cast("dict[str, Any]", payload)
 
     def _after_failure(self, error: Exception, outage: Outage | None) -> tuple[Outage | None, dict[str, Any] | None]:
         from airflow_provider_quatrix.hooks.failures import is_outage
@@ -100,6 +106,18 @@ class QuatrixTrigger(BaseTrigger):
         if self.ends_task and payload["status"] == "success":
             return TaskSuccessEvent()
         return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+
+# What Airflow 3 and 2 give as the reason when a trigger outlives the timeout of its deferral.
+_TIMEOUTS = ("Trigger timeout", "Trigger/execution timeout")
+
+
+def timed_out(next_kwargs: dict[str, Any] | None) -> bool:
+    """Tell whether a task resumes because its trigger took too long.
+
+    :param next_kwargs: what the task resumes with.
+    """
+    return (next_kwargs or {}).get("error") in _TIMEOUTS
 
 
 def raise_failure(event: dict[str, Any] | None) -> dict[str, Any]:

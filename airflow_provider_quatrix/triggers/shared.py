@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Hashable
+    from collections.abc import AsyncGenerator, Callable, Hashable
 
 # No trigger asks more often than this, whatever it is told.
 SHORTEST_INTERVAL = 1.0
+# An answer that nobody has waited for since is forgotten after so long; until then it spares the next one a question.
+_KEPT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,14 @@ class SharedPoll:
         self._waiters: set[_Waiter] = set()
         self._task: asyncio.Task[None] | None = None
         self._last: PollResult | None = None
+        self._joined = asyncio.Event()
 
-    async def results(self, interval: float) -> AsyncIterator[PollResult]:
+    @property
+    def is_stale(self) -> bool:
+        """Whether nobody waits for this any more, and nobody has for long."""
+        return not self._waiters and self._due(_KEPT_SECONDS) == 0
+
+    async def results(self, interval: float) -> AsyncGenerator[PollResult, None]:
         """Yield the result of every poll until the caller leaves; first the last answer, if it is fresh.
 
         :param interval: seconds between polls.
@@ -63,6 +71,7 @@ class SharedPoll:
         if self._last is not None and self._last.error is None and self._due(waiter.interval) > 0:
             waiter.tell(self._last)
         self._waiters.add(waiter)
+        self._joined.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._poll())
         try:
@@ -76,7 +85,7 @@ class SharedPoll:
 
     async def _poll(self) -> None:
         while self._waiters:
-            await asyncio.sleep(self._due(min(waiter.interval for waiter in self._waiters)))
+            await self._until_due()
             asked = time.monotonic()
             try:
                 self._last = PollResult(asked, await asyncio.to_thread(self._ask))
@@ -84,6 +93,15 @@ class SharedPoll:
                 self._last = PollResult(asked, error=error)
             for waiter in tuple(self._waiters):
                 waiter.tell(self._last)
+
+    async def _until_due(self) -> None:
+        """Sleep until the next poll; whoever joins meanwhile may be more impatient than all before."""
+        while (pause := self._due(min(waiter.interval for waiter in self._waiters))) > 0:
+            self._joined.clear()
+            # Not wait_for, which may swallow a cancellation that comes together with the event.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._joined.wait()
 
     def _due(self, interval: float) -> float:
         """Return the seconds until the next poll is due."""
@@ -101,4 +119,8 @@ def shared_poll(key: Hashable, ask: Callable[[], Any]) -> SharedPoll:
     :return: the same object for the same key.
     """
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
-    return polls.setdefault(key, SharedPoll(ask))
+    if key not in polls:
+        for stale in [known for known, poll in polls.items() if poll.is_stale]:
+            del polls[stale]
+        polls[key] = SharedPoll(ask)
+    return polls[key]
