@@ -113,12 +113,16 @@ class RemoteTree:
         return made
 
     def children(self, path: str) -> tuple[RemoteFile, ...]:
-        """Return a folder's direct children.
+        """Return a folder's direct children; the folders among them are known from then on.
 
         :param path: from the home folder.
         :raises QuatrixNotFound: there is no such folder.
         """
-        return self.files.children(self.folder_id(path))
+        children = self.files.children(self.folder_id(path))
+        names = split(path)
+        with self._lock:
+            self._folders.update({(*names, entry.name): entry.id for entry in children if entry.kind.is_folder})
+        return children
 
     def names(self, folder_id: str) -> dict[str, RemoteFile]:
         """Return a folder's children by name, listed once and then remembered."""
