@@ -44,6 +44,10 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [f"{package}.triggers.captcha", f"{package}.triggers.session"],
             }
         ],
+        "filesystems": [f"{package}.fs.quatrix"],
+        # The same under the names of Airflow 3 and of Airflow 2. A path says nothing that could be wrong.
+        "asset-uris": [{"schemes": [CONN_TYPE], "handler": None}],
+        "dataset-uris": [{"schemes": [CONN_TYPE], "handler": None}],
         "config": {
             "quatrix": {
                 "description": "Settings of the Quatrix provider.",
