@@ -8,9 +8,9 @@ MAKEFLAGS += --no-print-directory
 # The newest Python 3 that each Airflow line supports, as a minor version.
 NEWEST_3.3 := 14
 NEWEST_2.11 := 12
-python_for = $(or $(PYTHON),$(shell for name in python3 python3.13 python3.12 python3.11; do \
+python_for = $(shell for name in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 	if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $(NEWEST_$(1))))' 2>/dev/null; \
-	then echo "$$name"; break; fi; done))
+	then echo "$$name"; break; fi; done)
 airflow_for = $(shell sed -n 's/^apache-airflow==//p' constraints/airflow-$(1).txt)
 # $(call install,LINE,EXTRAS)
 install = .venv-$(1)/bin/uv pip install --quiet --python .venv-$(1)/bin/python \
@@ -94,8 +94,8 @@ clean: ## Remove everything that make has made.
 
 .PRECIOUS: .venv-%/.uv
 .venv-%/.uv: constraints/airflow-%.txt
-	@test -n "$(call python_for,$*)" || { echo "Airflow $* needs Python 3.11 to 3.$(NEWEST_$*). None was found as" \
-	"python3 or python3.N: install one, or name one, as in: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
+	@test -n "$(call python_for,$*)" || { echo "Airflow $* needs Python 3.11 to 3.$(NEWEST_$*), and none was found as" \
+	"$(or $(PYTHON),python3 or python3.N). Install one, or name one: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
 	test -x .venv-$*/bin/python || $(call python_for,$*) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< uv
 	touch $@

@@ -44,6 +44,7 @@ def test_all_are_kept(copy: Path) -> None:
         ("api", "airflow.sdk", "The API client knows neither Airflow nor the emulator"),
         ("emulator", "airflow", "The emulator knows neither Airflow nor the client"),
         ("emulator", f"{PACKAGE}.api.client", "The emulator knows neither Airflow nor the client"),
+        ("emulator", f"{PACKAGE}.pytest_plugin", "The emulator knows neither Airflow nor the client"),
         ("hooks", f"{PACKAGE}.emulator.handle", "Only the pytest plugin uses the emulator"),
     ],
 )
@@ -55,3 +56,11 @@ def test_a_wrong_import_breaks_its_contract(copy: Path, room: str, imported: str
     assert len(broken) == 1, done.stdout
     assert broken[0].startswith(contract)
     assert f"{PACKAGE}.{room}.wrong -> {imported.partition('.sdk')[0]}" in done.stdout
+
+
+def test_a_new_room_has_to_find_its_place(copy: Path) -> None:
+    (copy / PACKAGE / "attic").mkdir()
+    (copy / PACKAGE / "attic" / "__init__.py").touch()
+    done = lint(copy)
+    assert done.returncode == 1
+    assert "attic" in done.stdout
