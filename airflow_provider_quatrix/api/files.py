@@ -303,7 +303,7 @@ class FilesApi:
         key, file_id = members.get("upload_key"), members.get("file_id")
         if not key or not file_id:
             raise malformed(answer, "an upload link without a key", self.client.transport.redactor)
-        self.client.transport.redactor.add(str(key))
+        self.client.transport.redactor.add(str(key), announce=False)
         return UploadLink(str(key), str(file_id), str(members.get("parent_id") or ""), str(members.get("name") or ""))
 
     def upload_chunk(self, key: str, offset: int, size: int, total: int, body: Callable[[], SizedReader]) -> None:
@@ -318,7 +318,7 @@ class FilesApi:
         :param body: opens the part, anew for every try.
         :raises QuatrixNotFound: the key has died.
         """
-        self.client.transport.redactor.add(key)
+        self.client.transport.redactor.add(key, announce=False)
         self.client.send(
             Call(
                 "POST",
@@ -353,7 +353,7 @@ class FilesApi:
         link = self._members(answer).get("id")
         if not link:
             raise malformed(answer, "a download link without an id", self.client.transport.redactor)
-        self.client.transport.redactor.add(str(link))
+        self.client.transport.redactor.add(str(link), announce=False)
         return str(link)
 
     def open_download(self, link: str, start: int = 0, end: int | None = None) -> requests.Response:

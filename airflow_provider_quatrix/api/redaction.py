@@ -47,14 +47,19 @@ class Redactor:
         self._secrets_read: tuple[str, ...] = ()
         _wire_log_filter.watch(self)
 
-    def add(self, *secrets: str | None) -> None:
-        """Remember secrets; empty and very short values are ignored."""
+    def add(self, *secrets: str | None, announce: bool = True) -> None:
+        """Remember secrets; empty and very short values are ignored.
+
+        :param secrets: values to take out of texts.
+        :param announce: tell ``on_secret``. Keys and links that serve one file are many and live for minutes; a host
+            application's masking would grow with every one of them.
+        """
         for secret in secrets:
             if secret and len(secret) >= _SHORTEST:
                 for form in _forms(secret):
-                    self._add(form)
+                    self._add(form, announce=announce)
 
-    def _add(self, secret: str) -> None:
+    def _add(self, secret: str, *, announce: bool) -> None:
         with self._lock:
             known = secret in self._secrets
             self._secrets[secret] = None
@@ -63,7 +68,7 @@ class Redactor:
                 self._secrets.popitem(last=False)
             if not known:
                 self._secrets_read = tuple(self._secrets)
-        if not known and self._on_secret is not None:
+        if announce and not known and self._on_secret is not None:
             self._on_secret(secret)
 
     def known(self, text: str) -> str:
