@@ -36,13 +36,30 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": "Quatrix", "python-modules": [f"{package}.hooks.quatrix"]}],
-        "operators": [{"integration-name": "Quatrix", "python-modules": [f"{package}.operators.session"]}],
-        "sensors": [{"integration-name": "Quatrix", "python-modules": [f"{package}.sensors.captcha"]}],
+        "operators": [
+            {
+                "integration-name": "Quatrix",
+                "python-modules": [f"{package}.operators.files", f"{package}.operators.session"],
+            }
+        ],
+        "sensors": [
+            {
+                "integration-name": "Quatrix",
+                "python-modules": [f"{package}.sensors.captcha", f"{package}.sensors.files"],
+            }
+        ],
         "triggers": [
             {
                 "integration-name": "Quatrix",
-                "python-modules": [f"{package}.triggers.captcha", f"{package}.triggers.session"],
+                "python-modules": [
+                    f"{package}.triggers.captcha",
+                    f"{package}.triggers.files",
+                    f"{package}.triggers.session",
+                ],
             }
+        ],
+        "task-decorators": [
+            {"name": "quatrix_file_sensor", "class-name": f"{package}.decorators.files.quatrix_file_sensor_task"}
         ],
         "filesystems": [f"{package}.fs.quatrix"],
         # The same under the names of Airflow 3 and of Airflow 2. A path says nothing that could be wrong.

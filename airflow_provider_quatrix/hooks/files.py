@@ -23,6 +23,7 @@ from airflow_provider_quatrix.hooks.planning import (
 )
 from airflow_provider_quatrix.hooks.relocation import Relocated, Relocator
 from airflow_provider_quatrix.hooks.transfers import TransferLog, Transfers, run_all
+from airflow_provider_quatrix.hooks.watching import FolderWatch, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,23 +76,34 @@ class FileCalls:
         """Tell whether there is a file or folder at a path."""
         return self.tree().find(path) is not None
 
-    def make_directory(self, path: str, *, parents: bool = False, exist_ok: bool = True) -> str:
+    def make_directory(
+        self, path: str, *, parents: bool = False, exist_ok: bool = True, owner: str = "", further_try: bool = False
+    ) -> str:
         """Make a folder.
 
         :param path: from the home folder.
         :param parents: make missing folders above it.
         :param exist_ok: an existing folder is fine.
+        :param owner: who makes it, the same in every try; a folder that an earlier try made is fine.
+        :param further_try: an earlier try may have made it.
         :return: its id.
         :raises QuatrixConflict: a file is there, or a folder and that is not fine.
         :raises QuatrixNotFound: the folder above is missing.
         """
         tree, names = self.tree(), split(path)
+        notes = None if exist_ok or not owner else self.notes(f"make\0{owner}\0{path}")
+        begun = further_try and notes is not None and notes.read() is not None
         found = tree.find(path)
-        if found is not None and not exist_ok:
+        if found is not None and not exist_ok and not begun:
             raise QuatrixConflict(400, None, f"{join(names)!r} exists")
         if found is None:
             tree.folder_id(join(names[:-1]), create=parents)
-        return tree.folder_id(path, create=True)
+            if notes is not None:
+                notes.write("begun")
+        made = tree.folder_id(path, create=True)
+        if notes is not None:
+            notes.delete()
+        return made
 
     def move(self, source: str, target: str, *, if_exists: str = "fail", create_parents: bool = False) -> Found | None:
         """Move or rename a file or folder.
@@ -170,6 +182,14 @@ class FileCalls:
     def _relocator(self, what: str, parts: Sequence[str], *, further_try: bool) -> Relocator:
         notes = self.notes("\0".join((what, *parts))) if parts[0] else None
         return Relocator(self.tree(), notes=notes, further_try=further_try)
+
+    def watch(self, path: str) -> FolderWatch:
+        """Return what looks for files at a path or pattern, again and again, at one listing per look and folder.
+
+        :param path: path of a file, or a pattern such as ``/inbox/*.csv`` or ``/inbox/**/*.csv``.
+        """
+        watched = Watched.of(path)
+        return FolderWatch(self.client.files, watched.folder, watched.depth)
 
     def set_modified(self, path: str, modified: float) -> RemoteFile:
         """Set a file's modification time.

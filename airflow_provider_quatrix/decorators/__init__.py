@@ -1,0 +1,1 @@
+"""Quatrix task decorators."""

@@ -1,0 +1,29 @@
+"""Lets a deferrable sensor start in the triggerer, without a worker slot even for its first look."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_quatrix.sensors.base import QuatrixSensor
+
+
+def start_in_triggerer(sensor: QuatrixSensor) -> None:
+    """Let Airflow start a sensor in the triggerer and end it there, unless something needs a worker.
+
+    :param sensor: deferrable, with arguments that hold no template.
+    """
+    from airflow.triggers.base import StartTriggerArgs
+
+    if sensor.on_execute_callback or sensor.on_success_callback or sensor.outlets:
+        return
+    classpath, arguments = sensor.trigger(ends_task=True).serialize()
+    sensor.start_trigger_args = StartTriggerArgs(
+        trigger_cls=classpath,
+        trigger_kwargs=arguments,
+        next_method="execute_complete",
+        next_kwargs=None,
+        timeout=timedelta(seconds=sensor.timeout),
+    )
+    sensor.start_from_trigger = True
