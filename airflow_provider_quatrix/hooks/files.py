@@ -133,8 +133,8 @@ class FileCalls:
         """Move files and folders, or the files that match patterns.
 
         :param sources: paths or patterns.
-        :param target: path of the object itself for a single one, unless it ends in a slash; else of the folder that
-            gets them.
+        :param target: path of the object itself for a single one given as text, unless it ends in a slash; else of
+            the folder that gets them.
         :param if_exists: ``fail``, ``skip``, ``overwrite`` (files only) or ``rename``.
         :param create_parents: make missing folders of the target.
         :param owner: who moves, the same in every try; what a try has done is not done again.
@@ -142,7 +142,9 @@ class FileCalls:
         :return: one result per object.
         """
         relocator = self._relocator("move", [owner, target, *_listed(sources)], further_try=further_try)
-        return relocator.move(_listed(sources), target, IfExists.parse(if_exists), create_parents=create_parents)
+        return relocator.move(
+            _listed(sources), _place(sources, target), IfExists.parse(if_exists), create_parents=create_parents
+        )
 
     def copy_many(
         self,
@@ -156,7 +158,9 @@ class FileCalls:
     ) -> list[Relocated]:
         """Copy files and folders on the server; parameters as for :meth:`move_many`. Files keep their times."""
         relocator = self._relocator("copy", [owner, target, *_listed(sources)], further_try=further_try)
-        return relocator.copy(_listed(sources), target, IfExists.parse(if_exists), create_parents=create_parents)
+        return relocator.copy(
+            _listed(sources), _place(sources, target), IfExists.parse(if_exists), create_parents=create_parents
+        )
 
     def delete(
         self,
@@ -225,8 +229,8 @@ class FileCalls:
         """Upload files, folders or what matches patterns.
 
         :param sources: local paths or patterns.
-        :param target: path on Quatrix: of the file itself for a single file, unless it ends in a slash; else of the
-            folder that gets them.
+        :param target: path on Quatrix: of the file itself for a single file given as text, unless it ends in a slash;
+            else of the folder that gets them.
         :param if_exists: ``fail``, ``skip``, ``overwrite`` or ``rename``.
         :param create_parents: make missing folders on Quatrix. Those below ``target`` are always made.
         :param transfers: files at a time.
@@ -235,6 +239,7 @@ class FileCalls:
         :return: one result per file, in the order of the plan.
         """
         mode = IfExists.parse(if_exists)
+        target = _place(sources, target)
         plan = plan_upload(_listed(sources), target)
         tree = self.tree()
         if not plan.single:
@@ -270,8 +275,8 @@ class FileCalls:
         """Download files, folders or what matches patterns.
 
         :param sources: paths on Quatrix or patterns.
-        :param target: local path: of the file itself for a single file, unless it ends in a slash or is a folder;
-            else of the folder that gets them.
+        :param target: local path: of the file itself for a single file given as text, unless it ends in a slash or
+            is a folder; else of the folder that gets them.
         :param if_exists: ``fail``, ``skip``, ``overwrite`` or ``rename``.
         :param create_parents: make missing local folders. Those below ``target`` are always made.
         :param transfers: files at a time.
@@ -279,7 +284,7 @@ class FileCalls:
         :return: one result per file, in the order of the plan.
         """
         mode = IfExists.parse(if_exists)
-        place = os.fspath(target)
+        place = _place(sources, target)
         plan = plan_download(self.tree(), _listed(sources), place)
         base = Path(place).parent if plan.single and not place.endswith("/") else Path(place)
         if create_parents:
@@ -300,6 +305,12 @@ class FileCalls:
 def note_name(*parts: str) -> str:
     """Return a short name for the notes of a transfer; the parts may be long and hold anything."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _place(sources: Any, target: str | os.PathLike[str]) -> str:
+    """Return the target; a list goes into a folder, however many it holds."""
+    place = os.fspath(target)
+    return place if isinstance(sources, str | os.PathLike) or place.endswith("/") else f"{place}/"
 
 
 def _listed(paths: Any) -> list[str]:

@@ -78,6 +78,15 @@ def has_wildcards(path: str) -> bool:
     return any(character in _WILDCARDS for character in path)
 
 
+def is_pattern(tree: RemoteTree, path: str) -> bool:
+    """Tell whether a path is a pattern, and not the name of something: names may hold all wildcards.
+
+    :param tree: the remote files.
+    :param path: path or pattern.
+    """
+    return has_wildcards(path) and tree.find(path) is None
+
+
 def matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
     """Tell whether a path matches a pattern, name by name.
 
@@ -163,7 +172,7 @@ def plan_download(tree: RemoteTree, sources: Sequence[str], target: str) -> Down
     single = False
     for source in sources:
         found: list[tuple[RemoteFile, tuple[str, ...]]]
-        if has_wildcards(source):
+        if is_pattern(tree, source):
             found = [(entry.file, (entry.file.name,)) for entry in find_matching(tree, source)]
             if not found:
                 raise QuatrixNotFound(404, None, f"The pattern {source!r} matches no file on Quatrix")

@@ -11,7 +11,7 @@ from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixNotFound
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.models import FileKind
 from airflow_provider_quatrix.api.paths import InvalidPathError, is_counted, join, split
-from airflow_provider_quatrix.hooks.planning import find_matching, has_wildcards
+from airflow_provider_quatrix.hooks.planning import find_matching, is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,7 +130,7 @@ class Relocator:
     def _ids(self, path: str, *, missing_ok: bool) -> list[str]:
         if not split(path):
             raise InvalidPathError("The home folder cannot be deleted: give a path below it")
-        if not has_wildcards(path):
+        if not is_pattern(self._tree, path):
             found = self._tree.find(path)
             if found is None and not missing_ok:
                 raise _nothing_at(path)
@@ -254,7 +254,7 @@ def plan_relocation(tree: RemoteTree, sources: Sequence[str], target: str) -> li
     :raises InvalidPathError: two objects would get the same path.
     """
     base = split(target)
-    into_folder = target.endswith("/") or len(sources) > 1 or has_wildcards(sources[0])
+    into_folder = target.endswith("/") or len(sources) > 1 or is_pattern(tree, sources[0])
     jobs: dict[str, Relocation] = {}
     for source in sources:
         for names, file_id, kind in _objects(tree, source):
@@ -268,7 +268,7 @@ def plan_relocation(tree: RemoteTree, sources: Sequence[str], target: str) -> li
 
 
 def _objects(tree: RemoteTree, source: str) -> list[tuple[tuple[str, ...], str, FileKind]]:
-    if has_wildcards(source):
+    if is_pattern(tree, source):
         return [(entry.names, entry.file.id, entry.file.kind) for entry in matching(tree, source)]
     names, found = split(source), tree.find(source)
     if not names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -82,7 +83,7 @@ class _QuatrixTransferOperator(_QuatrixFileOperator):
         self.create_parents = create_parents
         _check_now(source=source, target=target)
 
-    def _places(self) -> tuple[list[str], str]:
+    def _places(self) -> tuple[str | list[str], str]:
         return _paths("source", self.source), _path("target", self.target)
 
 
@@ -93,15 +94,15 @@ class QuatrixUploadOperator(_QuatrixTransferOperator):
     goes on in the middle of a large file.
 
     :param source: local path of a file or folder, or a pattern such as ``/data/**/*.csv``; one or several (templated).
-    :param target: path on Quatrix: of the file itself for a single file, unless it ends in a slash; else of the folder
-        that gets the files by their names, and a folder's content by its place in it (templated).
+    :param target: path on Quatrix: of the file itself for a single file given as text, unless it ends in a slash; else
+        of the folder that gets the files by their names, and a folder's content by its place in it (templated).
     :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``, or
         ``rename``, which stores the new one as ``name(1).csv``.
     :param create_parents: make missing folders of the target. Those below it are always made.
     :param transfers: files at a time, from 1 to 64; default 4.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``{"path", "id", "size", "sha256", "seconds", "skipped"}`` of a single file; a list of these of a folder, a
-        pattern or several sources. ``sha256`` is of the bytes read here, empty for what was skipped.
+        pattern or a list. ``sha256`` is of the bytes read here, empty for what was skipped.
     """
 
     def __init__(self, *, transfers: int = 4, **kwargs: Any) -> None:
@@ -109,16 +110,16 @@ class QuatrixUploadOperator(_QuatrixTransferOperator):
         self.transfers = _transfers(transfers)
 
     def _run(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        sources, target = self._places()
+        source, target = self._places()
         results = self.hook.upload(
-            sources,
+            source,
             target,
             if_exists=self.if_exists,
             create_parents=self.create_parents,
             transfers=self.transfers,
             **_who(context),
         )
-        return _transferred(results)
+        return _transferred(results, self.source)
 
 
 class QuatrixDownloadOperator(_QuatrixTransferOperator):
@@ -129,8 +130,9 @@ class QuatrixDownloadOperator(_QuatrixTransferOperator):
 
     :param source: path on Quatrix of a file or folder, or a pattern such as ``/inbox/**/*.csv``; one or several
         (templated).
-    :param target: local path: of the file itself for a single file, unless it ends in a slash or is a folder; else of
-        the folder that gets the files by their names, and a folder's content by its place in it (templated).
+    :param target: local path: of the file itself for a single file given as text, unless it ends in a slash or is a
+        folder; else of the folder that gets the files by their names, and a folder's content by its place in it
+        (templated).
     :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``, or
         ``rename``, which stores the new one as ``name(1).csv``.
     :param create_parents: make missing folders of the target. Those below it are always made.
@@ -144,46 +146,46 @@ class QuatrixDownloadOperator(_QuatrixTransferOperator):
         self.transfers = _transfers(transfers)
 
     def _run(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        sources, target = self._places()
+        source, target = self._places()
         results = self.hook.download(
-            sources,
+            source,
             target,
             if_exists=self.if_exists,
             create_parents=self.create_parents,
             transfers=self.transfers,
             further_try=_who(context)["further_try"],
         )
-        return _transferred(results)
+        return _transferred(results, self.source)
 
 
 class QuatrixMoveOperator(_QuatrixTransferOperator):
     """Moves or renames files and folders on Quatrix, or the files that match patterns.
 
     :param source: path of a file or folder, or a pattern of files; one or several (templated).
-    :param target: path of the object itself for a single one, unless it ends in a slash; else of the folder that gets
-        the objects by their names (templated).
+    :param target: path of the object itself for a single one given as text, unless it ends in a slash; else of the
+        folder that gets the objects by their names (templated).
     :param if_exists: what to do if an object of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``
         (files only), or ``rename``, which makes it ``name(1).csv``.
     :param create_parents: make missing folders of the target.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``{"path", "id", "size", "skipped"}`` of a single object, with the path that it has now; a list of these of
-        a pattern or several sources.
+        a pattern or a list.
     """
 
     def _run(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        sources, target = self._places()
+        source, target = self._places()
         results = self.hook.move_many(
-            sources, target, if_exists=self.if_exists, create_parents=self.create_parents, **_who(context)
+            source, target, if_exists=self.if_exists, create_parents=self.create_parents, **_who(context)
         )
-        return _relocated(results, sources)
+        return _relocated(results, self.source)
 
 
 class QuatrixCopyOperator(_QuatrixTransferOperator):
     """Copies files and folders on Quatrix, or the files that match patterns; no byte passes through the worker.
 
     :param source: path of a file or folder, or a pattern of files; one or several (templated).
-    :param target: path of the copy itself for a single object, unless it ends in a slash; else of the folder that gets
-        the copies by their names (templated).
+    :param target: path of the copy itself for a single object given as text, unless it ends in a slash; else of the
+        folder that gets the copies by their names (templated).
     :param if_exists: what to do if an object of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``
         (files only), or ``rename``, which makes the copy ``name(1).csv``.
     :param create_parents: make missing folders of the target.
@@ -192,11 +194,11 @@ class QuatrixCopyOperator(_QuatrixTransferOperator):
     """
 
     def _run(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        sources, target = self._places()
+        source, target = self._places()
         results = self.hook.copy_many(
-            sources, target, if_exists=self.if_exists, create_parents=self.create_parents, **_who(context)
+            source, target, if_exists=self.if_exists, create_parents=self.create_parents, **_who(context)
         )
-        return _relocated(results, sources)
+        return _relocated(results, self.source)
 
 
 class _QuatrixPathOperator(_QuatrixFileOperator):
@@ -292,7 +294,7 @@ def _who(context: Context) -> dict[str, Any]:
     }
 
 
-def _transferred(results: Transfers) -> dict[str, Any] | list[dict[str, Any]]:
+def _transferred(results: Transfers, source: object) -> dict[str, Any] | list[dict[str, Any]]:
     shown = [
         {
             "path": result.path,
@@ -304,17 +306,17 @@ def _transferred(results: Transfers) -> dict[str, Any] | list[dict[str, Any]]:
         }
         for result in results
     ]
-    return shown[0] if results.single else shown
+    return shown[0] if results.single and not _is_list(source) else shown
 
 
-def _relocated(results: Iterable[Relocated], sources: Sequence[str]) -> dict[str, Any] | list[dict[str, Any]]:
+def _relocated(results: Iterable[Relocated], source: object) -> dict[str, Any] | list[dict[str, Any]]:
     from airflow_provider_quatrix.hooks.planning import has_wildcards
 
     shown = [
         {"path": result.path, "id": result.file.id, "size": result.file.size, "skipped": result.skipped}
         for result in results
     ]
-    return shown[0] if len(sources) == 1 and not has_wildcards(sources[0]) else shown
+    return shown if _is_list(source) or has_wildcards(str(source)) else shown[0]
 
 
 def _described(file: RemoteFile) -> dict[str, Any]:
@@ -331,13 +333,18 @@ def _check_now(**values: object) -> None:
             raise ValueError(_nothing(name))
 
 
-def _paths(name: str, value: object) -> list[str]:
-    """Return a rendered argument as paths.
+def _is_list(value: object) -> bool:
+    return not isinstance(value, str | PathLike)
+
+
+def _paths(name: str, value: object) -> str | list[str]:
+    """Return a rendered argument as a path or a list of paths.
 
     :raises AirflowFailException: it holds none.
     """
-    several = isinstance(value, list | tuple | set | frozenset)
-    paths = [_path(name, path) for path in value] if several else [_path(name, value)]  # type: ignore[attr-defined]
+    if not isinstance(value, Iterable) or not _is_list(value):
+        return _path(name, value)
+    paths = [_path(name, path) for path in value]
     if not paths:
         raise AirflowFailException(_nothing(name))
     return paths
