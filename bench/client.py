@@ -1,0 +1,72 @@
+"""One transfer by the QuatrixHook in a plain process, which prints what it cost as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import time
+from typing import TYPE_CHECKING
+
+from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+from bench.measure import forget_peak, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def upload(hook: QuatrixHook, options: argparse.Namespace) -> None:
+    """Upload a file or a folder."""
+    hook.upload(options.source, options.target, create_parents=True, transfers=options.transfers)
+
+
+def download(hook: QuatrixHook, options: argparse.Namespace) -> None:
+    """Download a file or a folder."""
+    hook.download(options.source, options.target, create_parents=True, transfers=options.transfers)
+
+
+def listing(hook: QuatrixHook, options: argparse.Namespace) -> None:
+    """List a folder, and check that all of it came."""
+    found = len(hook.list_files(options.source, recursive=options.recursive))
+    if found != options.expect:
+        raise SystemExit(f"{found} entries were listed instead of {options.expect}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Do one thing and print its seconds, CPU seconds and memory.
+
+    :param argv: arguments; those of the process when None.
+    """
+    parser = argparse.ArgumentParser(prog="python -m bench.client", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for run in (upload, download):
+        command = commands.add_parser(run.__name__)
+        command.add_argument("source")
+        command.add_argument("target")
+        command.add_argument("--transfers", type=int, default=4)
+        command.set_defaults(run=run)
+    command = commands.add_parser("list")
+    command.add_argument("source")
+    command.add_argument("--recursive", action="store_true")
+    command.add_argument("--expect", type=int, required=True)
+    command.set_defaults(run=listing)
+    options = parser.parse_args(argv)
+    hook = QuatrixHook()
+    # An idle hook has a connection and its certificates loaded.
+    hook.quota()
+    print(json.dumps(_cost(options.run, hook, options)))
+
+
+def _cost(
+    run: Callable[[QuatrixHook, argparse.Namespace], None], hook: QuatrixHook, options: argparse.Namespace
+) -> dict[str, float]:
+    gc.collect()
+    forget_peak()
+    idle, cpu, began = status_of("self", "VmHWM"), time.process_time(), time.perf_counter()
+    run(hook, options)
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return {"wall": wall, "cpu": cpu, "peak": status_of("self", "VmHWM"), "idle": idle}
+
+
+if __name__ == "__main__":
+    main()

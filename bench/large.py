@@ -1,0 +1,123 @@
+"""One large file up and down, against rclone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.measure import MIB
+from bench.report import Figure, Goal, Report, at_most, number
+from bench.stage import (
+    CLIENT_NOTE,
+    DOWN,
+    OURS,
+    RCLONE,
+    SETUP,
+    UP,
+    Stage,
+    Transfer,
+    check_same,
+    rclone_version,
+    remove,
+    write_file,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+TOOLS = (rclone_version(),)
+SIZE, PAIRS = 1024**3, 5
+QUICK_SIZE, QUICK_PAIRS = 20 * MIB, 1
+MOST_MEMORY = 16
+
+
+@dataclass
+class Turns:
+    """What each client cost, turn by turn, by direction and subject."""
+
+    costs: dict[tuple[str, str], list[Transfer]] = field(default_factory=dict)
+
+    def add(self, way: str, subject: str, cost: Transfer) -> None:
+        """Note a turn.
+
+        :param way: up or down.
+        :param subject: the client.
+        :param cost: what it cost.
+        """
+        self.costs.setdefault((way, subject), []).append(cost)
+
+    def figure(self, name: str, unit: str, way: str, value: Callable[[Transfer], float]) -> Figure:
+        """Make a figure of one direction.
+
+        :param name: what.
+        :param unit: its unit.
+        :param way: up or down.
+        :param value: picks it.
+        :return: the figure, compared with rclone.
+        """
+        series = {
+            subject: [value(cost) for cost in costs] for (its, subject), costs in self.costs.items() if its == way
+        }
+        return Figure(f"{name}, {way}", unit, series, RCLONE)
+
+
+def play(stage: Stage, source: Path, pairs: int) -> Turns:
+    """Move a file both ways with both clients, again and again.
+
+    :param stage: the service.
+    :param source: the file.
+    :param pairs: how often.
+    :return: what it cost.
+    """
+    turns, back = Turns(), stage.scratch / "back.bin"
+    for pair in range(pairs):
+        for subject in (OURS, RCLONE) if pair % 2 == 0 else (RCLONE, OURS):
+            stage.clear()
+            if subject == OURS:
+                turns.add(UP, OURS, stage.ours("upload", source, "/large.bin"))
+                turns.add(DOWN, OURS, stage.ours("download", "/large.bin", back))
+            else:
+                turns.add(UP, RCLONE, stage.rclone("copyto", source, "quatrix:large.bin"))
+                turns.add(DOWN, RCLONE, stage.rclone("copyto", "quatrix:large.bin", back))
+            check_same(source, back)
+            remove(back)
+    return turns
+
+
+def run(scratch: Path, *, quick: bool) -> Report:
+    """Move a file of 1 GiB.
+
+    :param scratch: empty folder.
+    :param quick: a small file, once.
+    :return: seconds, CPU and memory.
+    """
+    size, pairs = (QUICK_SIZE, QUICK_PAIRS) if quick else (SIZE, PAIRS)
+    with Stage(scratch) as stage:
+        turns = play(stage, write_file(scratch / "source.bin", size), pairs)
+    figures, goals = [], []
+    for way in (UP, DOWN):
+        seconds = turns.figure("Seconds", "s", way, lambda cost: cost.wall)
+        figures += [
+            seconds,
+            turns.figure("Client's CPU seconds", "s", way, lambda cost: cost.cpu),
+            turns.figure("Peak memory", "MiB", way, lambda cost: cost.peak / MIB),
+        ]
+        growth = [cost.growth / MIB for cost in turns.costs[way, OURS]]
+        figures.append(Figure(f"Peak memory above the idle hook, {way}", "MiB", {OURS: growth}))
+        goals += [
+            at_most(f"{way} takes at most as long as with rclone", seconds.ratio(OURS), 1.0),
+            Goal(
+                f"{way} takes at most {MOST_MEMORY} MiB above the idle hook",
+                f"{number(max(growth))} MiB",
+                max(growth) <= MOST_MEMORY,
+            ),
+        ]
+    return Report(
+        "One large file",
+        f"A file of {size // MIB:,} MiB goes up and comes down, {pairs} times with each client. Compared with rclone's "
+        f"quatrix backend at its defaults. {SETUP}",
+        figures,
+        goals,
+        [CLIENT_NOTE],
+    )
