@@ -136,7 +136,7 @@ def unpack(text: str | None, seal: Seal) -> SessionRecord:
             totp_step=None if step is None else int(step),
         )
         inner = seal.open(str(outer.get("sealed", "")))
-    except (ValueError, TypeError, AttributeError, OverflowError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return SessionRecord()
     if inner is None:
         return void

@@ -306,10 +306,10 @@ def test_the_verdict_is_told_by_its_shape(
 ) -> None:
     quatrix_emulator.fault("session/unblock-captcha", status=status, body=body)
     if isinstance(outcome, bool):
-        assert client.unblock_captcha("token", "x") is outcome
+        assert client.unblock_captcha("proof-of-a-person", "x") is outcome
         return
     with pytest.raises(outcome) as error:
-        client.unblock_captcha("token", "x")
+        client.unblock_captcha("proof-of-a-person", "x")
     assert type(error.value) is outcome
 
 

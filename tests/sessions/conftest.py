@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from broker_setup import Team
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+
+
+@pytest.fixture
+def team(quatrix_emulator: EmulatorHandle, tmp_path: Path) -> Iterator[Team]:
+    made = Team(quatrix_emulator, tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_quatrix.sessions.stores import MemoryStore, SessionStore, VariableStore, session_store
+
+HERE = Path(__file__).parent
+
+
+def check_contract(store: SessionStore, again: SessionStore, other: SessionStore) -> None:
+    assert store.read() is None
+    store.write("one")
+    store.write("two")
+    assert (store.read(), again.read(), other.read()) == ("two", "two", None)
+    again.delete()
+    again.delete()
+    assert store.read() is None
+
+
+def test_memory() -> None:
+    check_contract(session_store("memory", "a"), session_store("memory", "a"), session_store("memory", "b"))
+    assert isinstance(session_store("memory", "a"), MemoryStore)
+
+
+def test_a_class_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUATRIX_TEST_STORE", str(tmp_path))
+    path = "broker_setup.FileStore"
+    check_contract(session_store(path, "a"), session_store(path, "a"), session_store(path, "b"))
+
+
+def test_a_variable_by_name() -> None:
+    store = session_store("variable", "acme")
+    assert isinstance(store, VariableStore)
+    # Airflow masks by this part of the name.
+    assert store.name == "quatrix_session_token__acme"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["", "Variable", "no_such_module.Store", "os.no_such_class", "os.path", "broker_setup.CountingStore", "...", "a."],
+)
+def test_a_class_that_is_none_is_named_with_the_option(setting: str) -> None:
+    with pytest.raises(ValueError, match=r"\[quatrix\] session_store is") as error:
+        session_store(setting, "acme")
+    assert repr(setting) in str(error.value)
+    assert "AIRFLOW__QUATRIX__SESSION_STORE" in str(error.value)
+
+
+_OUTSIDE = """
+import json, logging
+lines = []
+class Collect(logging.Handler):
+    def emit(self, record):
+        lines.append([record.name, record.levelno, record.getMessage()])
+logging.getLogger("airflow_provider_quatrix").addHandler(Collect())
+logging.getLogger("airflow_provider_quatrix").setLevel(logging.DEBUG)
+from airflow_provider_quatrix.sessions.stores import VariableStore
+store, again, other = VariableStore("q_token__a"), VariableStore("q_token__a"), VariableStore("q_token__b")
+seen = [store.read()]
+store.write("one")
+store.write("two")
+seen += [store.read(), again.read(), other.read()]
+again.delete()
+again.delete()
+seen += [store.read()]
+print(json.dumps({"seen": seen, "lines": [l for l in lines if l[0].startswith("airflow_provider_quatrix")]}))
+"""
+
+
+def test_outside_a_task_the_record_stays_in_memory(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    environment |= {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'none.db'}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _OUTSIDE], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    assert told["seen"] == [None, "two", "two", None, None]
+    assert {level for _, level, _ in told["lines"]} == {20}
+    # Each of the three stores says so once.
+    assert 1 <= len(told["lines"]) <= 3
+    assert all("to itself" in line for _, _, line in told["lines"])
+    assert "two" not in json.dumps(told["lines"])
