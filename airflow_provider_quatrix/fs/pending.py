@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.tree import RemoteTree
 
 
-class _Block(io.BytesIO):
+class Block(io.BytesIO):
     """Bytes in memory as a body to send."""
 
     def __init__(self, data: bytes) -> None:
@@ -127,7 +127,7 @@ class PendingFile:
         link = self._known()
         try:
             # The whole size is not known yet; what is known is how much there is at least.
-            self._files.upload_chunk(link.key, self._sent, len(data), self._sent + len(data), lambda: _Block(data))
+            self._files.upload_chunk(link.key, self._sent, len(data), self._sent + len(data), lambda: Block(data))
         except QuatrixNotFound:
             raise self._lost() from None
         self._sent += len(data)
