@@ -68,8 +68,7 @@ class _LimitedReads(io.RawIOBase):
             self._sock.settimeout(patience)
 
     def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
+        self._raw.close()
         super().close()
 
 

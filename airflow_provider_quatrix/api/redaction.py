@@ -122,11 +122,8 @@ class _WireLogFilter(logging.Filter):
         :return: always ``True``.
         """
         message = record.getMessage()
-        secrets: set[str] = set()
-        for reference in tuple(self._redactors):
-            redactor = reference()
-            if redactor is not None:
-                secrets |= redactor.found(message)
+        watched = [redactor for reference in tuple(self._redactors) if (redactor := reference()) is not None]
+        secrets = {secret for redactor in watched for secret in redactor.found(message)}
         if secrets:
             record.msg, record.args = _masked(message, secrets), ()
         return True

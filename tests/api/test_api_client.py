@@ -10,6 +10,7 @@ from http_servers import OK, ScriptedServer, answer
 from airflow_provider_quatrix import api
 from airflow_provider_quatrix.api import Credentials, FixedSession, QuatrixClient, Transport
 from airflow_provider_quatrix.api.retry import Repeat, RetryPolicy
+from airflow_provider_quatrix.api.transport import Call
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
@@ -217,6 +218,18 @@ def test_parameters_and_body_are_sent() -> None:
     assert "X-Auth-Token: an-id" in head
     assert "Content-Type: application/json" in head
     assert json.loads(body) == {"n": [1, "ü"]}
+
+
+def test_a_body_may_be_left_to_be_read(quatrix_emulator: EmulatorHandle, client: QuatrixClient) -> None:
+    alive = client.login(RIGHT)
+    client.session = source = Source("dead", alive)
+    with client.open(Call("GET", "profile")) as response:
+        assert json.loads(response.raw.read())["email"] == EMAIL
+    assert source.told == [("dead", "dead"), ("used", alive)]
+    quatrix_emulator.fault("profile", status=404, body={"code": 20, "msg": "Not found"})
+    client.session = FixedSession(alive)
+    with pytest.raises(api.QuatrixNotFound):
+        client.open(Call("GET", "profile"))
 
 
 @pytest.mark.parametrize("path", ["profile", "profile/info"])

@@ -12,11 +12,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from http_servers import OK, ScriptedServer, answer, unused_port
 
 from airflow_provider_quatrix import __version__, api
 from airflow_provider_quatrix.api import FixedSession, QuatrixClient, Transport
 from airflow_provider_quatrix.api.auth import Credentials
+from airflow_provider_quatrix.api.deadline import DeadlineAdapter, answers_by
 from airflow_provider_quatrix.api.errors import TransportStage
 from airflow_provider_quatrix.api.retry import Repeat, RetryPolicy
 from airflow_provider_quatrix.api.transport import Call
@@ -387,6 +389,34 @@ def test_an_opened_answer_is_read_without_the_deadline() -> None:
 
     with ScriptedServer(answering) as server, transport(server.url, policy=BRIEF).open(PING, TOKEN) as response:
         assert response.raw.read() == b"xxxxxx"
+
+
+def test_time_that_is_up_is_up_for_what_has_come_already() -> None:
+    with requests.Session() as session, raw(OK) as server:
+        session.mount("http://", DeadlineAdapter())
+        assert session.get(server.url, timeout=5).ok
+        with answers_by(time.monotonic() - 1), pytest.raises(requests.ReadTimeout):
+            session.get(server.url, timeout=5)
+        assert session.get(server.url).ok
+
+
+def test_a_limit_ends_with_its_block_and_is_the_threads_own() -> None:
+    def answering(connection: socket.socket, _: str) -> None:
+        time.sleep(0.3)
+        connection.sendall(OK)
+
+    with requests.Session() as session, ScriptedServer(answering) as server:
+        session.mount("http://", DeadlineAdapter())
+        with answers_by(time.monotonic() + 60):
+            with answers_by(time.monotonic() + 0.1), pytest.raises(requests.ReadTimeout):
+                session.get(server.url, timeout=None)
+            assert session.get(server.url, timeout=None).ok
+            other: list[int] = []
+            with answers_by(time.monotonic() + 0.01):
+                thread = threading.Thread(target=lambda: other.append(session.get(server.url).status_code))
+                thread.start()
+                thread.join()
+    assert other == [200]
 
 
 def test_a_silent_server_is_given_up() -> None:

@@ -259,14 +259,15 @@ def test_without_a_block_the_token_is_not_used(team: Team) -> None:
     assert team.emulator.logins == 1
 
 
-def test_a_block_passed_meanwhile_needs_no_token(team: Team) -> None:
+@pytest.mark.parametrize("moment", [2, 3])
+def test_a_block_passed_meanwhile_needs_no_token(team: Team, moment: int) -> None:
     """Somebody else hands in a token between this broker's look and its turn."""
     blocked_in_use(team)
 
     class Meanwhile(CountingStore):
         def read(self) -> str | None:
             self.reads += 1
-            if self.reads == 2:
+            if self.reads == moment:
                 team.broker(host="host-2").unblock("passed")
             return team.store.read()
 

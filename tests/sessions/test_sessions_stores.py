@@ -41,6 +41,10 @@ def test_a_variable_by_name() -> None:
     assert store.name == "quatrix_session_token__acme"
 
 
+def test_a_variable_is_kept_somewhere_whatever_this_process_may_do() -> None:
+    check_contract(VariableStore("q_token__a"), VariableStore("q_token__a"), VariableStore("q_token__b"))
+
+
 @pytest.mark.parametrize(
     "setting",
     ["", "Variable", "no_such_module.Store", "os.no_such_class", "os.path", "broker_setup.CountingStore", "...", "a."],
