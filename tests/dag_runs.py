@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,8 @@ from airflow.providers.common.compat.sdk import DAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pytest
 
 AIRFLOW_3 = not __version__.startswith("2.")
 BUNDLE = "dags-folder"
@@ -58,7 +63,11 @@ def run(dag: DAG) -> Outcome:
     """Run a DAG to its end."""
     if AIRFLOW_3:
         _make_known(dag)
+    # Airflow 2 leaves a handler behind that writes to what is standard output by now.
+    logger = logging.getLogger("airflow.task")
+    handlers = list(logger.handlers)
     dag_run = dag.test()
+    logger.handlers[:] = handlers
     return Outcome(
         str(dag_run.state.value if hasattr(dag_run.state, "value") else dag_run.state),
         {
@@ -107,3 +116,42 @@ def once(condition: Callable[[], bool], then: Callable[[], Any]) -> Iterator[Non
     thread.join(10)
     assert not failures, failures
     assert done.is_set(), "what was waited for never happened"
+
+
+def logged_cleanly(capfd: pytest.CaptureFixture[str]) -> str:
+    """Return what was logged, after checking that no exception of ours drags others behind it."""
+    log = "".join(capfd.readouterr())
+    assert "During handling of the above exception" not in log, log
+    assert "was the direct cause of the following exception" not in log, log
+    return log
+
+
+def through_serialization(dag: DAG) -> Any:
+    """Return the DAG as the scheduler gets to see it."""
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization as Serialization  # Airflow 3
+    except ImportError:
+        from airflow.serialization.serialized_objects import SerializedDAG as Serialization
+    return Serialization.from_dict(json.loads(json.dumps(Serialization.to_dict(dag))))
+
+
+def stored_timeout(dag: DAG, task_id: str) -> tuple[str, dict[str, Any]]:
+    """Let the scheduler end a deferral that took too long, and return with what the task resumes then."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.state import TaskInstanceState
+
+    if AIRFLOW_3:
+        _make_known(dag)
+    dag.test(mark_success_pattern=".*")
+    with create_session() as session:
+        ti = session.query(TaskInstance).filter_by(dag_id=dag.dag_id, task_id=task_id).one()
+        ti.state = TaskInstanceState.DEFERRED
+        ti.trigger_timeout = datetime.now(UTC) - timedelta(seconds=1)
+    with create_session() as session:
+        SchedulerJobRunner(Job()).check_trigger_timeouts(session=session)
+    with create_session() as session:
+        ti = session.query(TaskInstance).filter_by(dag_id=dag.dag_id, task_id=task_id).one()
+        return ti.next_method, ti.next_kwargs

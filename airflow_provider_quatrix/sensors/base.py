@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
+    AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     BaseSensorOperator,
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.triggers.base import QuatrixTrigger
 
-# What Airflow gives as the reason when a trigger outlives the timeout of its deferral.
-_TRIGGER_TIMEOUT = "Trigger timeout"
 DEFAULT_CONN_ID = "quatrix_default"
 
 
@@ -30,7 +30,8 @@ class QuatrixSensor(BaseSensorOperator):
     """Waits by poke, reschedule or in the triggerer.
 
     A condition that is not met means wait; a wrong password or a missing permission means fail now; a service that
-    is down means wait, and fail after ``max_failures`` looks in a row.
+    is down means wait, and fail after ``max_failures`` looks in a row. With ``soft_fail`` or ``never_fail`` the task is
+    skipped wherever it would fail; with ``silent_fail`` a service that is down never ends the waiting.
 
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :param poke_interval: seconds between looks, at least 1; default 60.
@@ -88,15 +89,18 @@ class QuatrixSensor(BaseSensorOperator):
         try:
             return self._watch.look(self.look) or False
         except AirflowException as error:
-            # Airflow lets `soft_fail` skip a task for some exceptions only when poking, for all when deferring.
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(error)) from None
-            raise
+            if self.silent_fail and not isinstance(error, AirflowFailException):
+                self.log.warning("%s", error)
+                return False
+            raise self._judged(error) from None
 
     def execute(self, context: Context) -> Any:
         """Wait; in the triggerer only if a first look does not settle it."""
         if not self.deferrable:
-            return super().execute(context)
+            try:
+                return super().execute(context)
+            except AirflowSensorTimeout as error:
+                raise self._judged(error) from None
         found = self.poke(context)
         if found:
             return found.xcom_value if isinstance(found, PokeReturnValue) else None
@@ -115,11 +119,22 @@ class QuatrixSensor(BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume as any sensor does; a timeout is the same exception on both Airflow lines."""
+        from airflow_provider_quatrix.triggers.base import timed_out
+
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSkipException:
             raise
         except AirflowException as error:
-            if (next_kwargs or {}).get("error") != _TRIGGER_TIMEOUT:
-                raise
-            raise AirflowSensorTimeout(str(error)) from None
+            if timed_out(next_kwargs) and not isinstance(error, AirflowSensorTimeout):
+                error = AirflowSensorTimeout(str(error))
+            raise self._judged(error) from None
+
+    def _judged(self, error: AirflowException) -> AirflowException:
+        """Return what ends the task: Airflow's own rules for skipping differ by mode of waiting and by release."""
+        return AirflowSkipException(str(error)) if self.soft_fail or self.never_fail else error
+
+    @property
+    def patience(self) -> int:
+        """Looks in a row that may fail because the service is down, for the trigger."""
+        return sys.maxsize if self.silent_fail else self.max_failures

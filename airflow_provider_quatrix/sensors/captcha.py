@@ -45,7 +45,7 @@ class QuatrixCaptchaSensor(QuatrixSensor):
             self.on_execute_callback,
             self.on_success_callback,
             self.outlets,
-            "{{" in self.quatrix_conn_id,
+            not isinstance(self.quatrix_conn_id, str) or "{" in self.quatrix_conn_id,
         )
         return not any(wants_worker)
 
@@ -62,4 +62,4 @@ class QuatrixCaptchaSensor(QuatrixSensor):
         """
         from airflow_provider_quatrix.triggers.captcha import QuatrixCaptchaTrigger
 
-        return QuatrixCaptchaTrigger(self.quatrix_conn_id, self.poke_interval, self.max_failures, ends_task)
+        return QuatrixCaptchaTrigger(self.quatrix_conn_id, self.poke_interval, self.patience, ends_task)

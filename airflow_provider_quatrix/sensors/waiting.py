@@ -11,7 +11,7 @@ from airflow_provider_quatrix.api.errors import QuatrixError
 from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
 from airflow_provider_quatrix.hooks.failures import is_outage, told_to_airflow
 from airflow_provider_quatrix.sessions.outage import OutageLog, is_over_patience
-from airflow_provider_quatrix.sessions.stores import MemoryStore, VariableStore
+from airflow_provider_quatrix.sessions.stores import VariableStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class _OwnMemory:
+    """Remembers for one watch, and is forgotten with it."""
+
+    def __init__(self) -> None:
+        self._text: str | None = None
+
+    def read(self) -> str | None:
+        return self._text
+
+    def write(self, text: str) -> None:
+        self._text = text
+
+    def delete(self) -> None:
+        self._text = None
 
 
 class Watch:
@@ -35,8 +51,7 @@ class Watch:
         self._conn_id = conn_id
         self._interval = interval
         self._max_failures = max_failures
-        name = f"quatrix_outage__{conn_id}"
-        self._outages = OutageLog(VariableStore(name) if across_processes else MemoryStore(f"{name}/{id(self)}"))
+        self._outages = OutageLog(VariableStore(f"quatrix_outage__{conn_id}") if across_processes else _OwnMemory())
 
     def look(self, ask: Callable[[], T]) -> T | None:
         """Ask once.
