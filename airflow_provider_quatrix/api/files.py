@@ -281,24 +281,23 @@ class FilesApi:
             raise malformed(answer, "an answer that is not a list", self.client.transport.redactor)
         return tuple(RemoteFile.from_answer(entry) for entry in found)
 
-    def upload_link(self, folder_id: str, name: str, size: int | None, *, rename: bool = False) -> UploadLink:
+    def upload_link(
+        self, folder_id: str, name: str, size: int | None, *, repeat: Repeat = Repeat.REFUSED
+    ) -> UploadLink:
         """Get permission to write a new file, by ``POST upload/link``.
 
         :param folder_id: where.
         :param name: its name.
         :param size: bytes it will have, ``None`` if unknown.
-        :param rename: take a free name if this one is taken.
+        :param repeat: when the call may be sent again; a second one meets what the first has made as a conflict.
         :return: the key, and the name the file really got.
         :raises QuatrixConflict: the name is taken.
         :raises QuatrixQuotaExceeded: it does not fit.
         """
-        body: dict[str, Any] = {"name": name, "parent_id": folder_id, "resolve": rename}
+        body: dict[str, Any] = {"name": name, "parent_id": folder_id, "resolve": False}
         if size is not None:
             body["file_size"] = size
-        return self._link("upload/link", body, Repeat.REFUSED)
-
-    def _link(self, path: str, body: dict[str, Any], repeat: Repeat) -> UploadLink:
-        answer = self.client.call("POST", path, json=body, repeat=repeat)
+        answer = self.client.call("POST", "upload/link", json=body, repeat=repeat)
         members = self._members(answer)
         key, file_id = members.get("upload_key"), members.get("file_id")
         if not key or not file_id:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_quatrix.api.errors import (
+    QuatrixApiError,
     QuatrixConflict,
     QuatrixError,
     QuatrixNotFound,
@@ -23,6 +24,7 @@ from airflow_provider_quatrix.api.errors import (
 )
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.paths import InvalidPathError, is_counted, join, split
+from airflow_provider_quatrix.api.retry import Repeat, may_repeat
 from airflow_provider_quatrix.api.transfer import (
     KEEPALIVE_SECONDS,
     SMALLEST_CHUNK,
@@ -46,6 +48,10 @@ log = logging.getLogger(__name__)
 
 # Modification times are kept to the microsecond, and pass through a float on the way.
 _SAME_TIME = 2e-6
+
+
+# A move whose answer gets lost is sent again this often, once it is known not to have happened.
+_MOST_MOVES = 4
 
 
 @dataclass(frozen=True)
@@ -317,14 +323,14 @@ class _Upload:
     def _link(self, temporary: str) -> UploadLink:
         size = self._source.size
         try:
-            return self._files.upload_link(self._folder_id, temporary, size)
+            return self._files.upload_link(self._folder_id, temporary, size, repeat=Repeat.SAFE)
         except QuatrixConflict:
-            # The last try was killed before it could note anything.
+            # The last try was killed before it could note anything, or the answer to this one got lost.
             left = self._files.find(temporary, self._folder_id)
             if left is None:
                 raise
             self._files.delete([left[0]], permanently=True)
-            return self._files.upload_link(self._folder_id, temporary, size)
+            return self._files.upload_link(self._folder_id, temporary, size, repeat=Repeat.SAFE)
 
     def _lost_place(self) -> QuatrixTransferError:
         try:
@@ -393,18 +399,24 @@ class _Upload:
 
     def _move(self, state: UploadState) -> RemoteFile:
         mode = IfExists.FAIL if self._if_exists is IfExists.SKIP else self._if_exists
-        try:
-            return self._files.move(
-                state.file_id, self._folder_id, self._names[-1], if_exists=mode, modified=self._source.modified
-            )
-        except (QuatrixTransportError, QuatrixResponseError):
-            # The move may have worked although its answer got lost.
-            self._may_be_moved = True
-            there = self._files.stat(state.file_id)
-            if self._is_moved(there, state):
-                return there
-            self._may_be_moved = False
-            raise
+        moves = 0
+        while True:
+            moves += 1
+            try:
+                return self._files.move(
+                    state.file_id, self._folder_id, self._names[-1], if_exists=mode, modified=self._source.modified
+                )
+            except (QuatrixTransportError, QuatrixResponseError, QuatrixApiError) as error:
+                if not may_repeat(error, Repeat.SAFE):
+                    raise
+                # The move may have worked although its answer got lost, and must not be sent again unless it did not.
+                self._may_be_moved = True
+                there = self._files.stat(state.file_id)
+                if self._is_moved(there, state):
+                    return there
+                self._may_be_moved = False
+                if moves >= _MOST_MOVES:
+                    raise
 
     def _note(self, state: UploadState) -> None:
         self._state = state
