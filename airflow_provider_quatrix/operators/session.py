@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
 
@@ -29,11 +29,24 @@ class _QuatrixSessionOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("quatrix_conn_id",)
+    secret_fields: ClassVar[tuple[str, ...]] = ()
     ui_color = "#dbe9f4"
 
     def __init__(self, *, quatrix_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.quatrix_conn_id = quatrix_conn_id
+
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        """Render as any operator does, and mask the secrets before Airflow writes down what was rendered.
+
+        Unlike ``render_template_fields``, this is called for mapped tasks too.
+        """
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        super()._do_render_template_fields(*args, **kwargs)
+        for name in self.secret_fields:
+            if secret := as_text(getattr(self, name)):
+                mask_secret(secret)
 
     @property
     def hook(self) -> QuatrixHook:
@@ -51,21 +64,22 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :param mfa_code: second factor for this login, where the connection does not hold it (templated; masked).
     :param wait_for_captcha: wait while the account is CAPTCHA-blocked, without any login, instead of failing.
-    :param poll_interval: seconds between looks at the block while waiting, at least 1; default 60.
-    :param captcha_timeout: seconds to wait for a person; default a day.
+    :param poll_interval: seconds (or a timedelta) between looks at the block while waiting, at least 1; default 60.
+    :param captcha_timeout: seconds (or a timedelta) to wait for a person; default a day.
     :param deferrable: wait in the triggerer; default from ``[operators] default_deferrable``.
     :return: what may be shown of the session: ``{"status", "obtained", "last_used", "login_attempts"}``.
     """
 
     template_fields: Sequence[str] = ("quatrix_conn_id", "mfa_code")
+    secret_fields = ("mfa_code",)
 
     def __init__(
         self,
         *,
         mfa_code: str | None = None,
         wait_for_captcha: bool = False,
-        poll_interval: float = 60.0,
-        captcha_timeout: float = 86_400.0,
+        poll_interval: timedelta | float = 60.0,
+        captcha_timeout: timedelta | float = 86_400.0,
         deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
@@ -75,11 +89,6 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
         self.poll_interval = at_least("poll_interval", poll_interval, 1)
         self.captcha_timeout = at_least("captcha_timeout", captcha_timeout, 1)
         self.deferrable = _deferrable_by_default() if deferrable is None else deferrable
-
-    def render_template_fields(self, context: Context, *args: Any, **kwargs: Any) -> None:
-        """Render as any operator does, and mask the code before Airflow writes down what was rendered."""
-        super().render_template_fields(context, *args, **kwargs)
-        _mask(self.mfa_code)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Sign in, or wait until that is possible."""
@@ -107,8 +116,21 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
         with told_to_airflow(self.quatrix_conn_id):
             return self._login()
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume as any operator does; a timeout says what was waited for."""
+        from airflow.providers.common.compat.sdk import AirflowException
+
+        from airflow_provider_quatrix.triggers.base import timed_out
+
+        if timed_out(next_kwargs):
+            raise AirflowException(self._in_vain())
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _in_vain(self) -> str:
+        return f"Nobody has passed the CAPTCHA within {self.captcha_timeout:g} s"
+
     def _login(self) -> dict[str, Any]:
-        state = self.hook.login(self.mfa_code)
+        state = self.hook.login(as_text(self.mfa_code) or None)
         return {
             "status": state.status.value,
             "obtained": state.obtained,
@@ -133,17 +155,20 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
         watch = Watch(self.quatrix_conn_id, self.poll_interval, max_failures=10)
         ends = time.monotonic() + self.captcha_timeout
         while not watch.look(lambda: not self.hook.captcha_blocked(max_age=self.poll_interval / 2)):
-            if time.monotonic() + self.poll_interval > ends:
-                raise AirflowException(f"Nobody has passed the CAPTCHA within {self.captcha_timeout:g} s")
-            time.sleep(self.poll_interval)
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise AirflowException(self._in_vain())
+            time.sleep(min(self.poll_interval, left))
 
 
 class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
     """Keeps a session alive: by one ping, or by a ping every few minutes while other tasks work.
 
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :param duration: seconds to hold the session; default 0, a single ping.
-    :param interval: seconds between pings, from 1 to 890, as a session ends after 15 minutes; default 300.
+    :param duration: seconds (or a timedelta) to hold the session; default 0, a single ping. The task ends with the last
+        ping that this takes, up to ``interval`` before.
+    :param interval: seconds (or a timedelta) between pings, from 1 to 890, as a session ends after 15 minutes;
+        default 300.
     :param if_expired: what to do if there is no session or it has ended: ``login`` (default), ``fail`` or ``skip``.
     :param deferrable: hold it from the triggerer; default from ``[operators] default_deferrable``.
     """
@@ -151,8 +176,8 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
     def __init__(
         self,
         *,
-        duration: float = 0.0,
-        interval: float = 300.0,
+        duration: timedelta | float = 0.0,
+        interval: timedelta | float = 300.0,
         if_expired: str = "login",
         deferrable: bool | None = None,
         **kwargs: Any,
@@ -160,9 +185,10 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
         super().__init__(**kwargs)
         self.duration = at_least("duration", duration, 0)
         self.interval = at_least("interval", interval, 1)
-        if interval > LONGEST_INTERVAL:
+        if self.interval > LONGEST_INTERVAL:
             raise ValueError(
-                f"interval is {interval:g} s, but Quatrix ends a session after 900 s: give {LONGEST_INTERVAL} or less"
+                f"interval is {self.interval:g} s, but Quatrix ends a session after 900 s: "
+                f"give {LONGEST_INTERVAL} or less"
             )
         if if_expired not in ("login", "fail", "skip"):
             raise ValueError(f"if_expired is {if_expired!r}: give 'login', 'fail' or 'skip'")
@@ -171,8 +197,11 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
 
     def execute(self, context: Context) -> None:
         """Ping once, then hold the session if a duration is set."""
+        from airflow_provider_quatrix.hooks.failures import told_to_airflow
+
         ends_at = time.time() + self.duration
-        self._ping()
+        with told_to_airflow(self.quatrix_conn_id):
+            self._ping()
         if self.duration <= self.interval:
             return
         if self.deferrable:
@@ -184,9 +213,12 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
                 ),
                 method_name="execute_complete",
             )
+        from airflow_provider_quatrix.sensors.waiting import Watch
+
+        watch = Watch(self.quatrix_conn_id, self.interval, max_failures=10)
         while time.time() + self.interval < ends_at:
             time.sleep(self.interval)
-            self._ping()
+            watch.look(self._ping)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
         """Take note of how holding the session ended."""
@@ -198,23 +230,23 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
 
     def _ping(self) -> None:
         from airflow_provider_quatrix.api.errors import QuatrixSessionExpired
-        from airflow_provider_quatrix.hooks.failures import told_to_airflow
 
-        with told_to_airflow(self.quatrix_conn_id):
-            try:
-                self.hook.keepalive(renew=self.if_expired == "login")
-            except QuatrixSessionExpired:
-                if self.if_expired == "login":
-                    raise
-                self._expired()
+        try:
+            self.hook.keepalive(renew=self.if_expired == "login")
+        except QuatrixSessionExpired:
+            if self.if_expired == "login":
+                raise
+            self._expired()
 
     def _expired(self) -> None:
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         message = f"The session of connection {self.quatrix_conn_id!r} has ended, or nobody has signed in"
         if self.if_expired == "skip":
-            raise AirflowSkipException(message)
-        raise AirflowFailException(f"{message}. Put a QuatrixLoginOperator in front, or set if_expired='login'")
+            raise AirflowSkipException(message) from None
+        raise AirflowFailException(
+            f"{message}. Put a QuatrixLoginOperator in front, or set if_expired='login'"
+        ) from None
 
 
 class QuatrixLogoutOperator(_QuatrixSessionOperator):
@@ -239,15 +271,11 @@ class QuatrixUnblockCaptchaOperator(_QuatrixSessionOperator):
     """
 
     template_fields: Sequence[str] = ("quatrix_conn_id", "token")
+    secret_fields = ("token",)
 
     def __init__(self, *, token: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.token = token
-
-    def render_template_fields(self, context: Context, *args: Any, **kwargs: Any) -> None:
-        """Render as any operator does, and mask the token before Airflow writes down what was rendered."""
-        super().render_template_fields(context, *args, **kwargs)
-        _mask(self.token)
 
     def execute(self, context: Context) -> None:
         """Unblock the session."""
@@ -255,10 +283,11 @@ class QuatrixUnblockCaptchaOperator(_QuatrixSessionOperator):
 
         from airflow_provider_quatrix.hooks.failures import told_to_airflow
 
-        if not isinstance(self.token, str) or not self.token.strip():
+        token = as_text(self.token)
+        if not token:
             raise AirflowFailException("token is empty: pass the CAPTCHA and give the token that proves it")
         with told_to_airflow(self.quatrix_conn_id):
-            if self.hook.unblock_captcha(self.token.strip()):
+            if self.hook.unblock_captcha(token):
                 self.log.info("The session is unblocked")
             else:
                 self.log.info("Nothing was blocked; the token was not used")
@@ -268,22 +297,29 @@ class QuatrixUnblockCaptchaOperator(_QuatrixSessionOperator):
 LONGEST_INTERVAL = 890
 
 
-def at_least(name: str, value: float, least: float) -> float:
+# No Airflow can add more to the present.
+_LONGEST = timedelta(days=36_500).total_seconds()
+
+
+def at_least(name: str, value: timedelta | float, least: float) -> float:
     """Return a number of seconds after checking it.
 
     :param name: the argument's name.
     :param value: its value.
     :param least: the smallest that makes sense.
-    :return: the value.
-    :raises ValueError: it is too small or no number.
+    :return: the seconds.
+    :raises ValueError: it is too small, endless or no number.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not least <= seconds <= _LONGEST:
         raise ValueError(f"{name} is {value!r}: give a number of seconds, {least:g} or more")
-    return float(value)
+    return float(seconds)
 
 
-def _mask(secret: str | None) -> None:
-    if isinstance(secret, str) and secret:
-        from airflow.providers.common.compat.sdk import mask_secret
+def as_text(value: object) -> str:
+    """Return a rendered field as text; where a DAG renders native objects, a code of digits comes as a number.
 
-        mask_secret(secret)
+    :param value: the field's value.
+    :return: the text without blanks around it, empty for ``None``.
+    """
+    return "" if value is None else str(value).strip()

@@ -412,12 +412,14 @@ class _Attempt:
 
 def _still_blocked(record: SessionRecord) -> QuatrixCaptchaRequired:
     how = (
-        "pass the CAPTCHA by signing in to Quatrix in a browser, or hand its token to QuatrixUnblockCaptchaOperator"
+        "by signing in to Quatrix in a browser, or by handing its token to QuatrixUnblockCaptchaOperator"
         if record.session_id
-        else "pass the CAPTCHA by signing in to Quatrix in a browser; the account is tried again every "
+        else "by signing in to Quatrix in a browser; the account is tried again every "
         f"{BLOCKED_LOGIN_INTERVAL / 60:g} minutes"
     )
-    block = QuatrixCaptchaRequired(401, None, f"Quatrix has blocked the account until a person {how}")
+    block = QuatrixCaptchaRequired(
+        401, None, f"Quatrix has blocked the account until a person passes the CAPTCHA, {how}"
+    )
     block.session_id = record.session_id
     return block
 
