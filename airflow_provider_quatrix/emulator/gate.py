@@ -128,7 +128,12 @@ class Gate:
 
     async def _strike(self, fault: Fault, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if fault.delay:
+            counters = self._state.counters
             await self._sleep(fault.delay)
+            if self._state.counters is not counters:
+                # What was asked before a reset must not show after it.
+                await answer.cut_connection(receive)
+                return
         if fault.cut == "connection":
             if fault.carry_out:
                 await self._app(scope, receive, _discard)

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -104,6 +105,16 @@ class TestAnswers:
         emulator.fault("profile", delay=30)
         with pytest.raises(requests.ReadTimeout):
             api.call("GET", "profile", timeout=0.1)
+
+    def test_a_late_call_does_not_outlive_a_reset(self, api: Api, emulator: EmulatorHandle) -> None:
+        emulator.fault("session/login", delay=0.5)
+        with ThreadPoolExecutor() as pool:
+            login = pool.submit(api.login)
+            while not emulator.logins:
+                time.sleep(0.01)
+            emulator.reset()
+        assert isinstance(login.exception(), requests.ConnectionError)
+        assert emulator.sessions == []
 
 
 class TestAim:
