@@ -113,7 +113,8 @@ class TestAnswers:
             while not emulator.logins:
                 time.sleep(0.01)
             emulator.reset()
-        assert isinstance(login.exception(), requests.ConnectionError)
+        with pytest.raises(requests.ConnectionError):
+            login.result()
         assert emulator.sessions == []
 
 
