@@ -156,11 +156,11 @@ class FilesApi:
         :param parent_id: where.
         :param name: its name.
         :return: the new folder.
-        :raises QuatrixConflict: the name is taken.
+        :raises QuatrixConflict: the name is taken, perhaps by a folder that this very call has made while its first
+            answer got lost.
         """
         body = {"target": parent_id, "name": name, "resolve": False}
-        # Sent twice, the second answer would be a conflict with the first one's folder.
-        return self._file("POST", "file/makedir", json=body, repeat=Repeat.REFUSED)
+        return self._file("POST", "file/makedir", json=body)
 
     def rename(self, file_id: str, name: str, if_exists: IfExists = IfExists.FAIL) -> RemoteFile:
         """Rename an object within its folder, by ``POST file/rename/{id}``."""

@@ -101,10 +101,8 @@ class RemoteTree:
         parent = self.folder_id(join(names[:-1]), create=True)
         try:
             made = self.files.make_folder(parent, names[-1]).id
-        except (QuatrixConflict, QuatrixTransportError) as error:
+        except QuatrixConflict:
             # Another task made it meanwhile, or this one did and the answer got lost.
-            if isinstance(error, QuatrixTransportError) and error.stage is not TransportStage.SENT:
-                raise
             found = self.files.find(names[-1], parent)
             if found is None or not found[1].is_folder:
                 raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import subprocess
 import sys
@@ -50,9 +49,7 @@ def order(quatrix_emulator: EmulatorHandle, tmp_path: Path) -> dict[str, Any]:
 
 def run(order: dict[str, Any], *, kill_at: int = -1, further_try: bool = False) -> subprocess.CompletedProcess[str]:
     text = json.dumps(order | {"kill_at": kill_at, "further_try": further_try})
-    return subprocess.run(
-        [sys.executable, str(CHILD), text], capture_output=True, text=True, timeout=60, check=False
-    )
+    return subprocess.run([sys.executable, str(CHILD), text], capture_output=True, text=True, timeout=60, check=False)
 
 
 def sha256(path: Path) -> str:
@@ -123,7 +120,7 @@ def test_a_download_goes_on_after_a_kill(
     assert again.returncode == 0, again.stderr
     assert again.stdout == sha256(target) == sha256(source)
     assert reader.seen <= {len(OLD), SIZE}
-    assert os.listdir(target.parent) == ["big.bin"]
+    assert [path.name for path in target.parent.iterdir()] == ["big.bin"]
 
 
 @pytest.fixture(params=["upload/link", "/upload/chunked/*", "upload/finalize/*", "file/moveone"])
