@@ -488,6 +488,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """
         from airflow_provider_quatrix.api.download import Downloader
 
+        split(self._strip_protocol(rpath))
         target = outfile if outfile is not None else lpath
         if isfilelike(target) or (Path(target).exists() and not Path(target).is_file() and not Path(target).is_dir()):
             super().get_file(rpath, lpath, callback=callback, outfile=outfile)

@@ -90,7 +90,9 @@ def test_block_size_decides_on_the_chunks(fs: QuatrixFileSystem, tidy: EmulatorH
     assert chunks(tidy) == 4
 
 
-@pytest.mark.parametrize("settings", [{}, {"strict_finalize": True}, {"hide_partial_files": True}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"strict_finalize": True, "strict_chunks": True}, {"hide_partial_files": True}], ids=str
+)
 def test_small_and_empty_files_take_few_calls(
     fs: QuatrixFileSystem, tidy: EmulatorHandle, settings: dict[str, Any]
 ) -> None:
