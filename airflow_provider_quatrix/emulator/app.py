@@ -25,6 +25,7 @@ from .state import EmulatorState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from .accounts import ApiKeySpec, UserSpec
 
@@ -58,17 +59,19 @@ def create_app(
     settings: EmulatorSettings | None = None,
     users: Iterable[UserSpec] = (),
     api_keys: Iterable[ApiKeySpec] = (),
+    data_dir: str | Path | None = None,
 ) -> Gate:
     """Make an emulator.
 
     :param settings: how to behave; the defaults when None.
     :param users: who exists at the start and after a reset.
     :param api_keys: keys that exist at the start and after a reset.
+    :param data_dir: where the contents of files are kept; where the system has its temporary files when None.
     :return: an ASGI application. It must be served by :class:`.server.EmulatorServer` for faults that cut
         connections.
     :raises ValueError: for unsuitable settings, or a key without a user.
     """
-    state = EmulatorState(settings or EmulatorSettings(), users, api_keys)
+    state = EmulatorState(settings or EmulatorSettings(), users, api_keys, data_dir)
     app = FastAPI(title="Quatrix emulator", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.emulator = state
     app.add_exception_handler(ApiError, _api_error)

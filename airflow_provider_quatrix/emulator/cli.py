@@ -90,6 +90,9 @@ def _parser() -> _Parser:
         "--api-key", metavar="KEY:EMAIL", type=_api_key, action="append", default=[], help="an API key of a user"
     )
     parser.add_argument(
+        "--data-dir", metavar="PATH", help="existing folder for the contents of files (default: a temporary one)"
+    )
+    parser.add_argument(
         "--setting",
         metavar="NAME=VALUE",
         type=_setting,
@@ -114,6 +117,7 @@ def _server(parser: _Parser, argv: Sequence[str] | None) -> EmulatorServer:
             tls=options.tls,
             ca_file=options.ca_file,
             tls_names=options.tls_name,
+            data_dir=options.data_dir,
         )
     except ValueError as error:
         parser.error(str(error))

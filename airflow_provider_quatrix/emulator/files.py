@@ -19,6 +19,7 @@ from .uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from .settings import EmulatorSettings
     from .state import EmulatorState
@@ -44,12 +45,13 @@ class Files:
     """Files and folders of all users, with uploads, download links and jobs.
 
     :param state: the emulator they belong to: its settings, clock and counters.
+    :param folder: where contents are kept; where the system has its temporary files when None.
     """
 
-    def __init__(self, state: EmulatorState) -> None:
+    def __init__(self, state: EmulatorState, folder: str | Path | None = None) -> None:
         self._state = state
         self.tree = Tree()
-        self.storage = Storage()
+        self.storage = Storage(folder)
         self.uploads = Uploads(self)
         self.links = Links(self)
         self.jobs = Jobs()

@@ -50,6 +50,8 @@ class EmulatorServer:
     :param tls: whether to speak HTTPS, with a certificate of a new authority.
     :param ca_file: where to write that authority's certificate for clients; a temporary file when None.
     :param tls_names: further host names and addresses for the certificate.
+    :param data_dir: where the contents of files are kept while it runs; where the system has its temporary files when
+        None.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class EmulatorServer:
         tls: bool = False,
         ca_file: str | Path | None = None,
         tls_names: Iterable[str] = (),
+        data_dir: str | Path | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -70,7 +73,7 @@ class EmulatorServer:
         self._wanted_ca_file = ca_file
         self._tls_names = tuple(tls_names)
         self._ca_file: Path | None = None
-        self._app: Gate = create_app(settings, users, api_keys)
+        self._app: Gate = create_app(settings, users, api_keys, data_dir)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

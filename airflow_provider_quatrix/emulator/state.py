@@ -17,6 +17,7 @@ from .files import Files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from .settings import EmulatorSettings
 
@@ -33,6 +34,7 @@ class EmulatorState:
     :param settings: how to behave, and what a reset returns to.
     :param users: who exists, now and after a reset.
     :param api_keys: keys that exist, now and after a reset.
+    :param data_dir: where the contents of files are kept; where the system has its temporary files when None.
     """
 
     def __init__(
@@ -40,17 +42,19 @@ class EmulatorState:
         settings: EmulatorSettings,
         users: Iterable[UserSpec] = (),
         api_keys: Iterable[ApiKeySpec] = (),
+        data_dir: str | Path | None = None,
     ) -> None:
+        self._data_dir = data_dir
         self._start = (settings, tuple(users), tuple(api_keys))
         self.clock = Clock()
         self.faults = Faults()
-        self.files = Files(self)
+        self.files = Files(self, data_dir)
         self.reset()
 
     def close(self) -> None:
         """Forget all files, and remove their contents from disk."""
         self.files.close()
-        self.files = Files(self)
+        self.files = Files(self, self._data_dir)
 
     def reset(
         self,

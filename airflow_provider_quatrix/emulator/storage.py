@@ -145,9 +145,13 @@ class Writer:
 
 
 class Storage:
-    """All contents, in a temporary folder that is made with the first of them."""
+    """All contents, in a temporary folder that is made with the first of them.
 
-    def __init__(self) -> None:
+    :param folder: where to make it; where the system has its temporary files when None.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self._above = folder
         self._folder: Path | None = None
         self._numbers = count(1)
 
@@ -219,7 +223,7 @@ class Storage:
 
     def _new_path(self) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="quatrix-emulator-"))
+            self._folder = Path(tempfile.mkdtemp(prefix="quatrix-emulator-", dir=self._above))
             # For those who forget to close, and at the end of the process.
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         path = self._folder / str(next(self._numbers))

@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from emulator_api import Api  # noqa: E402 - found only by the path above
+from emulator_files import FileCalls  # noqa: E402
 from fixtures_browser import chromium, chromium_page  # noqa: E402
 
 if TYPE_CHECKING:
@@ -26,3 +27,8 @@ def emulator(quatrix_emulator: EmulatorHandle) -> EmulatorHandle:
 @pytest.fixture
 def api(quatrix_emulator: EmulatorHandle) -> Api:
     return Api(quatrix_emulator.url)
+
+
+@pytest.fixture
+def files(quatrix_emulator: EmulatorHandle) -> FileCalls:
+    return FileCalls(quatrix_emulator)
