@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_quatrix.sensors.base import QuatrixSensor
@@ -27,27 +26,11 @@ class QuatrixCaptchaSensor(QuatrixSensor):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if self.deferrable and self._needs_no_worker():
-            from airflow.triggers.base import StartTriggerArgs
+        conn_id = self.quatrix_conn_id
+        if self.deferrable and isinstance(conn_id, str) and "{" not in conn_id:
+            from airflow_provider_quatrix.sensors.start import start_in_triggerer
 
-            classpath, arguments = self.trigger(ends_task=True).serialize()
-            self.start_trigger_args = StartTriggerArgs(
-                trigger_cls=classpath,
-                trigger_kwargs=arguments,
-                next_method="execute_complete",
-                next_kwargs=None,
-                timeout=timedelta(seconds=self.timeout),
-            )
-            self.start_from_trigger = True
-
-    def _needs_no_worker(self) -> bool:
-        wants_worker = (
-            self.on_execute_callback,
-            self.on_success_callback,
-            self.outlets,
-            not isinstance(self.quatrix_conn_id, str) or "{" in self.quatrix_conn_id,
-        )
-        return not any(wants_worker)
+            start_in_triggerer(self)
 
     def look(self) -> bool:
         """Return whether the session works."""
