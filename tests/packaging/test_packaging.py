@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import ast
+import configparser
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dag_runs import AIRFLOW_3
+
+import airflow_provider_quatrix
+from airflow_provider_quatrix import get_provider_info
+
+PACKAGE = "airflow_provider_quatrix"
+ROOT = Path(airflow_provider_quatrix.__file__).parents[1]
+SETTINGS = configparser.ConfigParser()
+SETTINGS.read(ROOT / "setup.cfg")
+
+# Imports the first modules, then the second, and prints the top-level names that the second brought.
+NEW_NAMES = """
+import json, sys
+from importlib import import_module
+
+first, second = (json.loads(text) for text in sys.argv[1:])
+for name in first:
+    import_module(name)
+before = set(sys.modules)
+for name in second:
+    import_module(name)
+print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+"""
+
+
+def new_names(first: list[str], second: list[str]) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", NEW_NAMES, json.dumps(first), json.dumps(second)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+# Imports
+
+
+def test_the_api_is_usable_without_airflow() -> None:
+    names = new_names([], [f"{PACKAGE}.api"])
+    assert {PACKAGE, "requests", "tenacity", "pyotp"} <= names
+    assert not [name for name in names if name == "airflow" or name.startswith(("sqlalchemy", "flask"))]
+
+
+def test_what_discovery_asks_for_imports_nothing_heavy() -> None:
+    names = new_names([], [PACKAGE, f"{PACKAGE}.hooks.connection", f"{PACKAGE}.pytest_plugin"])
+    assert not names & {"airflow", "requests", "tenacity", "pyotp", "cryptography", "filelock", "fastapi", "uvicorn"}
+
+
+@pytest.mark.parametrize("module", ["operators.session", "sensors.captcha", "triggers.captcha", "triggers.session"])
+def test_what_dags_import_brings_nothing_heavy_on_top_of_airflow(module: str) -> None:
+    airflows_own = ["airflow.triggers.base", "airflow.sdk" if AIRFLOW_3 else "airflow.sensors.base"]
+    names = new_names([*airflows_own, "airflow.providers.common.compat.sdk"], [f"{PACKAGE}.{module}"])
+    assert PACKAGE in names
+    heavy = {"requests", "tenacity", "pyotp", "cryptography", "filelock", "urllib3", "fastapi", "uvicorn"}
+    assert not names & heavy
+
+
+# Promises
+
+
+def modules_listed(kind: str) -> set[str]:
+    return {name for entry in get_provider_info()[kind] for name in entry["python-modules"]}
+
+
+def dotted_names(value: Any) -> set[str]:
+    """Every text of the provider info that names something of this package."""
+    if isinstance(value, dict):
+        return set().union(*(dotted_names(item) for item in value.values()))
+    if isinstance(value, list):
+        return set().union(*(dotted_names(item) for item in value))
+    return {value} if isinstance(value, str) and value.startswith(f"{PACKAGE}.") else set()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_everything_that_is_listed_exists() -> None:
+    names = dotted_names(get_provider_info())
+    assert f"{PACKAGE}.hooks.quatrix.QuatrixHook" in names
+    for name in sorted(names):
+        try:
+            import_module(name)
+        except ModuleNotFoundError:
+            module, _, attribute = name.rpartition(".")
+            assert hasattr(import_module(module), attribute), name
+
+
+@pytest.mark.parametrize("kind", ["operators", "sensors", "triggers"])
+def test_everything_that_exists_is_listed(kind: str) -> None:
+    package = import_module(f"{PACKAGE}.{kind}")
+    offering = set()
+    for found in pkgutil.iter_modules(package.__path__):
+        source = (Path(package.__path__[0]) / f"{found.name}.py").read_text()
+        classes = [node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+        if found.name != "base" and any(name.startswith("Quatrix") for name in classes):
+            offering.add(f"{package.__name__}.{found.name}")
+    assert modules_listed(kind) == offering
+
+
+def test_the_metadata_agrees_with_the_provider_info() -> None:
+    info = get_provider_info()
+    assert info["package-name"] == SETTINGS["metadata"]["name"] == "airflow-provider-quatrix"
+    assert info["versions"] == [airflow_provider_quatrix.__version__]
+    assert SETTINGS["metadata"]["version"] == f"attr: {PACKAGE}.__version__"
+
+
+def test_the_entry_points_work() -> None:
+    declared = SETTINGS["options.entry_points"]
+    assert {"apache_airflow_provider", "console_scripts", "pytest11"} <= set(declared)
+    for group, lines in declared.items():
+        for line in lines.strip().splitlines():
+            name, _, target = (part.strip() for part in line.partition("="))
+            module, _, attribute = target.partition(":")
+            found = import_module(module)
+            assert not attribute or hasattr(found, attribute), (group, name)
+
+
+def test_airflow_finds_the_provider_by_its_entry_point() -> None:
+    (entry,) = [
+        entry
+        for entry in metadata.entry_points(group="apache_airflow_provider")
+        if entry.value.partition(":")[0] == PACKAGE
+    ]
+    assert entry.load()() == get_provider_info()
+
+
+def test_the_python_that_is_declared_is_the_one_that_is_tested_and_type_hints_are_shipped() -> None:
+    assert SETTINGS["options"]["python_requires"] == ">=3.11"
+    assert (Path(airflow_provider_quatrix.__file__).parent / "py.typed").exists()
+    assert "py.typed" in SETTINGS["options.package_data"][PACKAGE]
