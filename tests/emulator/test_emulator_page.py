@@ -11,6 +11,7 @@ from emulator_api import EMAIL
 
 if TYPE_CHECKING:
     from emulator_api import Api
+    from emulator_files import FileCalls
     from playwright.sync_api import Locator, Page
 
     from airflow_provider_quatrix.emulator.handle import EmulatorHandle
@@ -40,7 +41,7 @@ def test_it_needs_nothing_from_elsewhere(emulator: EmulatorHandle) -> None:
 
 def test_an_empty_emulator(page: Page) -> None:
     row(page, "users", EMAIL).wait_for()
-    for name in ("sessions", "blocks", "calls"):
+    for name in ("sessions", "blocks", "calls", "uploads", "files"):
         assert page.locator(f"#no-{name}").is_visible()
         assert page.locator(f"#{name}").is_hidden()
 
@@ -108,6 +109,29 @@ def test_what_a_client_sent_is_shown_as_text(page: Page, emulator: EmulatorHandl
     assert page.evaluate("window.hacked") is None
 
 
+def test_files_and_open_uploads_appear_without_reload(page: Page, files: FileCalls, emulator: EmulatorHandle) -> None:
+    link = files.link("report.csv", file_size=12_000_000)
+    files.chunk(link["upload_key"], b"x" * 3_400_000, "bytes 0-3399999/12000000")
+    upload = row(page, "uploads", "/report.csv")
+    upload.get_by_text("3.4 MB").wait_for()
+    assert "12.0 MB" in upload.inner_text()
+    row(page, "files", "/report.csv").wait_for()
+    files.finalize(link["upload_key"])
+    emulator.put_files(EMAIL, [{"path": f"f/{number}", "size": 500} for number in range(30)])
+    page.locator("#no-uploads").wait_for()
+    page.get_by_text(f"{EMAIL}: 31 files, 1 folders, 3.4 MB").wait_for()
+    assert page.locator("#files tbody tr").count() == 20
+    assert page.evaluate("window.notReloaded")
+
+
+def test_names_are_shown_as_text(page: Page, emulator: EmulatorHandle) -> None:
+    emulator.put_hostile_name(EMAIL, "<img src=x onerror=window.hacked=1>")
+    emulator.put_hostile_name(EMAIL, "y" * 10_000)
+    row(page, "files", "<img src=x").wait_for()
+    row(page, "files", "yyy…").wait_for()
+    assert page.evaluate("window.hacked") is None
+
+
 def test_trouble_is_told_and_forgotten(page: Page, api: Api) -> None:
     row(page, "users", EMAIL).wait_for()
     page.route("**/_emulator/state", lambda route: route.fulfill(status=200, body="no JSON"))
@@ -119,7 +143,10 @@ def test_trouble_is_told_and_forgotten(page: Page, api: Api) -> None:
 
 
 @pytest.mark.skipif(os.environ.get("QUATRIX_SCREENSHOTS") != "1", reason="QUATRIX_SCREENSHOTS=1 is not set")
-def test_screenshot(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+def test_screenshot(page: Page, api: Api, files: FileCalls, emulator: EmulatorHandle) -> None:
+    emulator.put_files(EMAIL, [{"path": f"in/report-{day}.csv", "size": 4_000 * day} for day in range(1, 4)])
+    link = files.link("backup.tar", file_size=48_000_000)
+    files.chunk(link["upload_key"], b"x" * 17_000_000, "bytes 0-16999999/48000000")
     emulator.add_user("pin@example.com", "pw", pin="12345")
     emulator.add_user("batch@example.com", "pw", totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
     token = api.session()
