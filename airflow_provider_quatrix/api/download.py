@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import urllib3
 
+from airflow_provider_quatrix.api.digest import FileDigest
 from airflow_provider_quatrix.api.errors import (
     QuatrixApiError,
     QuatrixError,
@@ -26,7 +26,7 @@ from airflow_provider_quatrix.api.paths import is_counted, safe_local_name
 from airflow_provider_quatrix.api.transfer import (
     BLOCK,
     KEEPALIVE_SECONDS,
-    FileSlice,
+    MIB,
     Transferred,
     part_name,
     part_prefix,
@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 # A stream that breaks is taken up again as often as it brings something; without progress this often.
 _MOST_BREAKS = 6
 _PAUSE = 0.5
+# Bytes after which the disk is asked to begin with them.
+_WRITEBACK = 32 * MIB
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -156,7 +158,6 @@ class _Download:
         self._part = part
         self._progress = progress
         self._sleep = sleep
-        self._digest = hashlib.sha256()
         self._link = ""
         self._used_api = time.monotonic()
 
@@ -166,6 +167,7 @@ class _Download:
         :return: SHA-256 of it.
         """
         fd = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._digest = FileDigest(fd, self._remote.size)
         try:
             offset = self._resume_at(fd)
             self._check_room(offset)
@@ -182,9 +184,10 @@ class _Download:
                     self._sleep(_PAUSE * 2**breaks)
                 offset = reached
             os.fsync(fd)
+            return self._digest.finish()
         finally:
+            self._digest.close()
             os.close(fd)
-        return self._digest.hexdigest()
 
     def _resume_at(self, fd: int) -> int:
         size = os.fstat(fd).st_size
@@ -193,8 +196,9 @@ class _Download:
             size = 0
         if size:
             log.info("Going on with the download of %r at byte %d", self._remote.name, size)
-        for _ in FileSlice(fd, 0, size, self._digest, self._progress):
-            pass
+        self._digest.reach(size)
+        if self._progress is not None:
+            self._progress(size)
         return size
 
     def _check_room(self, offset: int) -> None:
@@ -216,7 +220,8 @@ class _Download:
             if offset and response.status_code != 206:
                 # The server ignores ranges: what is there already comes once more.
                 os.ftruncate(fd, 0)
-                self._digest = hashlib.sha256()
+                self._digest.close()
+                self._digest = FileDigest(fd, self._remote.size)
                 offset = 0
             self._check_announced(response, offset)
             return self._write(fd, offset, response)
@@ -244,15 +249,19 @@ class _Download:
 
     def _write(self, fd: int, offset: int, response: requests.Response) -> int:
         raw, digest, size = response.raw, self._digest, self._remote.size
+        kept = offset
         try:
             while data := raw.read(BLOCK, decode_content=False):
                 if offset + len(data) > size:
                     raise self._other_bytes("more bytes than that")
-                digest.update(data)
                 written = 0
                 while written < len(data):
                     written += os.pwrite(fd, data[written:] if written else data, offset + written)
                 offset += len(data)
+                digest.reach(offset)
+                if offset - kept >= _WRITEBACK:
+                    _begin_writeback(fd, kept, offset)
+                    kept = offset
                 if self._progress is not None:
                     self._progress(len(data))
                 self._keep_session()
@@ -270,6 +279,13 @@ class _Download:
             f"Quatrix announced {self._remote.size} bytes for {self._remote.name!r}, but sent {what}: the file may "
             "have changed meanwhile; try again"
         )
+
+
+def _begin_writeback(fd: int, start: int, end: int) -> None:
+    """Let the disk begin with what was written, so that there is little left to wait for at the end."""
+    if hasattr(os, "posix_fadvise"):
+        # Linux begins to write dirty pages by this, and drops only those that are on the disk already.
+        os.posix_fadvise(fd, start, end - start, os.POSIX_FADV_DONTNEED)
 
 
 def _put_in_place(part: Path, target: Path, modified: float, *, replace: bool) -> None:

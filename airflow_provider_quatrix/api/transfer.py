@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow_provider_quatrix.api.digest import FileDigest
+
 MIB = 1024 * 1024
 SMALLEST_CHUNK = 8 * MIB
 LARGEST_CHUNK = 64 * MIB
@@ -104,12 +106,12 @@ def _digest(*parts: str) -> str:
 
 
 class FileSlice:
-    """A part of an open file as a body to send, read block by block; also feeds a hash.
+    """A part of an open file as a body to send, read block by block; a digest may follow it.
 
     :param fd: descriptor; its own position is not used, so that slices of one file do not disturb each other.
     :param offset: first byte.
     :param size: bytes.
-    :param digest: gets what is read; give each try a copy of its own.
+    :param digest: told how far it came.
     :param progress: told the bytes of each block.
     """
 
@@ -118,7 +120,7 @@ class FileSlice:
         fd: int,
         offset: int,
         size: int,
-        digest: hashlib._Hash | None = None,
+        digest: FileDigest | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._fd = fd
@@ -145,7 +147,7 @@ class FileSlice:
             raise SourceShrankError
         self._at += len(data)
         if self._digest is not None:
-            self._digest.update(data)
+            self._digest.reach(self._at)
         if self._progress is not None:
             self._progress(len(data))
         return data

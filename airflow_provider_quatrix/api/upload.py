@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -11,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_quatrix.api.digest import FileDigest
 from airflow_provider_quatrix.api.errors import (
     QuatrixApiError,
     QuatrixConflict,
@@ -244,7 +244,8 @@ class _Upload:
         # A file of one chunk is sent anew faster than notes about it are written.
         self._notes = notes if source.size > SMALLEST_CHUNK else None
         self._progress = progress
-        self._digest = hashlib.sha256()
+        self._digest = FileDigest(source.fd, source.size)
+        self._sha256 = ""
         self._used_api = time.monotonic()
         self._state: UploadState | None = None
         self._may_be_moved = False
@@ -271,9 +272,11 @@ class _Upload:
             if self._notes is None:
                 self._discard()
             raise
+        finally:
+            self._digest.close()
         if self._notes is not None:
             self._notes.delete()
-        return moved, self._digest.hexdigest()
+        return moved, self._sha256
 
     def _resumed(self) -> UploadState | None:
         """Go on where the last try stopped; ``None`` where there is nothing to go on with."""
@@ -286,14 +289,14 @@ class _Upload:
             self._discard()
             return None
         log.info("Going on with the upload of %s at byte %d", source.path, state.offset)
-        for _ in FileSlice(source.fd, 0, state.offset, self._digest, self._progress):
-            pass
+        self._digest.reach(state.offset)
+        if self._progress is not None:
+            self._progress(state.offset)
         try:
             return self._send_from(state)
         except QuatrixNotFound:
             log.info("The key of the earlier upload has died; beginning anew")
             self._discard()
-            self._digest = hashlib.sha256()
             return None
 
     def _noted(self) -> UploadState | None:
@@ -357,14 +360,10 @@ class _Upload:
         return state
 
     def _send_chunk(self, key: str, offset: int, size: int) -> None:
-        tries: list[hashlib._Hash] = []
-
         def body() -> FileSlice:
-            tries.append(self._digest.copy())
-            return FileSlice(self._source.fd, offset, size, tries[-1], self._progress)
+            return FileSlice(self._source.fd, offset, size, self._digest, self._progress)
 
         self._files.upload_chunk(key, offset, size, self._source.size, body)
-        self._digest = tries[-1]
 
     def _keep_session(self) -> None:
         if time.monotonic() - self._used_api > KEEPALIVE_SECONDS:
@@ -372,6 +371,9 @@ class _Upload:
             self._files.client.hold()
 
     def _commit(self, state: UploadState) -> RemoteFile:
+        self._source.check_unchanged()
+        self._sha256 = self._digest.finish()
+        # What was hashed was read a second time.
         self._source.check_unchanged()
         there = self._finalize(state)
         if there is not None and self._is_moved(there, state):

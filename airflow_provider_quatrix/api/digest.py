@@ -1,0 +1,91 @@
+"""The SHA-256 of a file that is being moved, computed beside the thread that moves it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+
+_BLOCK = 256 * 1024
+# Hashing takes about as long as moving. For less than this much a thread costs more than it saves.
+_WORTH_A_THREAD = 1024 * 1024
+
+
+class FileDigest:
+    """Follows a transfer through a file, from its first byte on; to be closed.
+
+    It reads what has just been moved, and so is still in memory, once more: handing the blocks over costs more.
+
+    :param fd: descriptor to read from; its own position is not used.
+    :param size: bytes that the file will have.
+    """
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._fd = fd
+        self._size = size
+        self._hash = hashlib.sha256()
+        self._at = 0
+        self._reached = 0
+        self._told = 0
+        self._closed = False
+        self._error: OSError | None = None
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        if size >= _WORTH_A_THREAD:
+            self._thread = threading.Thread(target=self._follow, name="quatrix-digest", daemon=True)
+            self._thread.start()
+
+    def reach(self, offset: int) -> None:
+        """Let all bytes ahead of an offset be hashed; an offset below an earlier one changes nothing."""
+        if offset - self._told >= _WORTH_A_THREAD:
+            self._told = offset
+            self._tell(offset)
+
+    def finish(self) -> str:
+        """Hash the rest of the file.
+
+        :return: SHA-256 in hex.
+        :raises OSError: the file could not be read.
+        """
+        if self._thread is None:
+            self._hash_to(self._size)
+        else:
+            self._tell(self._size)
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """Stop, with the rest of the file unread."""
+        if self._thread is not None:
+            with self._changed:
+                self._closed = True
+                self._changed.notify()
+            self._thread.join()
+
+    def _tell(self, offset: int) -> None:
+        with self._changed:
+            self._reached = max(self._reached, offset)
+            self._changed.notify()
+
+    def _follow(self) -> None:
+        while self._at < self._size:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._reached > self._at)
+                if self._closed:
+                    return
+                end = self._reached
+            try:
+                self._hash_to(end)
+            except OSError as error:
+                self._error = error
+                return
+
+    def _hash_to(self, end: int) -> None:
+        while self._at < end and not self._closed:
+            block = os.pread(self._fd, min(_BLOCK, end - self._at), self._at)
+            if not block:
+                raise OSError(f"the file ends at byte {self._at} instead of {self._size}")
+            self._hash.update(block)
+            self._at += len(block)
