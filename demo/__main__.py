@@ -59,7 +59,12 @@ def run(home: Path, dags: Path) -> list[Outcome]:
     with ExitStack() as running:
         say("Starting the emulator and Airflow ...")
         emulator = running.enter_context(EmulatorProcess(home / "logs" / "components" / "emulator.log"))
-        variables = {"AIRFLOW_CONN_QUATRIX_DEFAULT": json.dumps(emulator.connection)}
+        variables = {
+            "AIRFLOW_CONN_QUATRIX_DEFAULT": json.dumps(emulator.connection),
+            "QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files"),
+            # Only the runs that are counted: a DAG with a schedule would begin another one when it is unpaused.
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+        }
         airflow = running.enter_context(AirflowProcess(home, dags_folder=dags, env=variables))
         outcomes = []
         for scene in SCENES:

@@ -18,35 +18,53 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.emulator.handle import EmulatorHandle
     from demo.airflow_process import AirflowProcess
 
-# Calls of a sensor that finds the account blocked: the refused login, and a first look at the block.
+# What a sensor that waits has sent: one call to find out, and one to look again.
 CALLS_OF_A_WAITING_SENSOR = 2
 LOOK_SECONDS = 0.5
 RUN_SECONDS = 90.0
+INBOX_FILE = "/partner/inbox/orders.csv"
 
 
 @contextmanager
-def blocked_until_somebody_waits(emulator: EmulatorHandle) -> Iterator[None]:
-    """Block the account, and lift the block as a person would once a sensor has been seen waiting.
+def once_somebody_waits(emulator: EmulatorHandle, act: Callable[[], object]) -> Iterator[None]:
+    """Do something from outside as soon as a sensor has been seen waiting.
 
     :param emulator: the service.
+    :param act: what to do.
     """
-    emulator.block_user(EMAIL)
     before = emulator.requests
     done = threading.Event()
 
-    def person() -> None:
+    def outsider() -> None:
         while not done.wait(LOOK_SECONDS):
             if emulator.requests - before >= CALLS_OF_A_WAITING_SENSOR:
-                emulator.unblock_user(EMAIL)
+                act()
                 return
 
-    thread = threading.Thread(target=person, name="person", daemon=True)
+    thread = threading.Thread(target=outsider, name="outsider", daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
+
+
+def blocked_account(emulator: EmulatorHandle) -> AbstractContextManager[None]:
+    """Block the account, until a person passes the CAPTCHA.
+
+    :param emulator: the service.
+    """
+    emulator.block_user(EMAIL)
+    return once_somebody_waits(emulator, lambda: emulator.unblock_user(EMAIL))
+
+
+def late_partner(emulator: EmulatorHandle) -> AbstractContextManager[None]:
+    """Let a partner put a file into the inbox.
+
+    :param emulator: the service.
+    """
+    return once_somebody_waits(emulator, lambda: emulator.put_file(EMAIL, INBOX_FILE, b"order,units\n1,12\n"))
 
 
 def nothing(emulator: EmulatorHandle) -> AbstractContextManager[None]:
@@ -71,7 +89,9 @@ class Scene:
 
 SCENES = (
     Scene("quatrix_session_lifecycle"),
-    Scene("quatrix_captcha_gate", blocked_until_somebody_waits),
+    Scene("quatrix_captcha_gate", blocked_account),
+    Scene("quatrix_nightly_report"),
+    Scene("quatrix_inbound", late_partner),
 )
 
 

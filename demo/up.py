@@ -35,7 +35,8 @@ def serve(home: Path) -> None:
     with ExitStack() as running:
         say("Starting the emulator and Airflow ...")
         emulator = running.enter_context(EmulatorProcess(home / "logs" / "components" / "emulator.log"))
-        airflow = AirflowProcess(home, dags_folder=ROOT / "dags")
+        variables = {"QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files")}
+        airflow = AirflowProcess(home, dags_folder=ROOT / "dags", env=variables)
         airflow.migrate()
         # In the database, not in the environment, so that the web interface shows it.
         added = airflow.cli("connections", "add", CONN_ID, "--conn-json", json.dumps(emulator.connection))

@@ -38,17 +38,16 @@ def test_the_table_is_aligned() -> None:
 
 
 @pytest.mark.system
-def test_all_dags_succeed_with_one_login_each(start: Callable[..., Program]) -> None:
+def test_all_dags_succeed_with_one_login_per_session(start: Callable[..., Program]) -> None:
     program = start("demo")
     printed = program.finish(timeout=200)
     assert program.process.returncode == 0, printed
     rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.startswith("quatrix_")}
-    assert set(rows) == {scene.dag_id for scene in SCENES}
-    for state, tasks, _seconds, logins, calls in rows.values():
-        assert state == "success"
-        assert int(tasks) >= 2
-        assert int(logins) == 1
-        assert int(calls) >= 4
+    assert list(rows) == [scene.dag_id for scene in SCENES]
+    assert {state for state, *_ in rows.values()} == {"success"}
+    # The first DAG logs out, the second passes a CAPTCHA, and the session that it gets serves the others.
+    assert [(int(tasks), int(logins)) for _, tasks, _, logins, _ in rows.values()] == [(8, 1), (2, 1), (3, 0), (3, 0)]
+    assert (program.home / "files").is_dir()
     assert program.left_over() == []
 
 
