@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import DecoratedOperator, determine_kwargs, task_decorator_factory
+from airflow.providers.common.compat.sdk import (
+    DecoratedOperator,
+    context_merge,
+    determine_kwargs,
+    task_decorator_factory,
+)
 
 from airflow_provider_quatrix.sensors.files import QuatrixFileSensor
 
@@ -52,8 +57,8 @@ class QuatrixFileSensorDecoratedOperator(DecoratedOperator, QuatrixFileSensor):
 
     def _call(self, files: list[dict[str, Any]], context: Context) -> Any:
         arguments = (files, *self.op_args)
-        known = {**context, **self.op_kwargs}
-        return self.python_callable(*arguments, **determine_kwargs(self.python_callable, arguments, known))
+        context_merge(context, self.op_kwargs)
+        return self.python_callable(*arguments, **determine_kwargs(self.python_callable, arguments, context))
 
 
 def quatrix_file_sensor_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
