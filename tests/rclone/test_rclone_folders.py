@@ -42,9 +42,9 @@ def test_names_both_ways(rclone: Rclone, source: Path, tmp_path: Path) -> None:
     # A local name has at most 255 bytes, one on the service 255 characters.
     local = [name for name in NAMES if len(name.encode()) < 256]
     write(source, *local)
-    rclone("copy", source, "q:work")
-    assert {path.removeprefix("/work/") for path in ids(rclone) if path != "/work"} == set(local)
-    rclone("copy", "q:work", tmp_path / "back")
+    rclone("copy", source, "q:data")
+    assert {path.removeprefix("/data/") for path in ids(rclone) if path != "/data"} == set(local)
+    rclone("copy", "q:data", tmp_path / "back")
     assert {path.name: path.read_text() for path in (tmp_path / "back").iterdir()} == {
         name: f"content of {name}" for name in local
     }
@@ -52,10 +52,10 @@ def test_names_both_ways(rclone: Rclone, source: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_as_a_path(rclone: Rclone, name: str) -> None:
-    rclone("rcat", f"q:work/{name}", stdin=b"1")
-    assert rclone("cat", f"q:work/{name}") == b"1"
-    assert [item["Name"] for item in json.loads(rclone("lsjson", "q:work"))] == [name]
-    assert f"/work/{name}" in ids(rclone)
+    rclone("rcat", f"q:data/{name}", stdin=b"1")
+    assert rclone("cat", f"q:data/{name}") == b"1"
+    assert [item["Name"] for item in json.loads(rclone("lsjson", "q:data"))] == [name]
+    assert f"/data/{name}" in ids(rclone)
 
 
 @pytest.mark.parametrize("name", ["back\\slash", "control\x01\x1f", "delete\x7f"])
@@ -64,125 +64,125 @@ def test_names_that_the_service_does_not_have_are_encoded(
 ) -> None:
     write(source, name)
     # Without this, rclone moves a temporary file onto its final name, and forgets to encode that one.
-    rclone("copy", "--inplace", source, "q:work")
-    (path,) = [path for path in ids(rclone) if path != "/work"]
-    assert path != f"/work/{name}"
-    rclone("check", "--download", source, "q:work")
-    rclone("copy", "q:work", tmp_path / "back")
+    rclone("copy", "--inplace", source, "q:data")
+    (path,) = [path for path in ids(rclone) if path != "/data"]
+    assert path != f"/data/{name}"
+    rclone("check", "--download", source, "q:data")
+    rclone("copy", "q:data", tmp_path / "back")
     assert [path.name for path in (tmp_path / "back").iterdir()] == [name]
 
 
 def test_copying_again_makes_no_numbered_names(rclone: Rclone, source: Path) -> None:
     write(source, "a.txt", "sub/b.txt")
     for _ in range(2):
-        rclone("copy", "--ignore-times", source, "q:work")
-        rclone("mkdir", "q:work/sub")
-    assert sorted(ids(rclone)) == ["/work", "/work/a.txt", "/work/sub", "/work/sub/b.txt"]
+        rclone("copy", "--ignore-times", source, "q:data")
+        rclone("mkdir", "q:data/sub")
+    assert sorted(ids(rclone)) == ["/data", "/data/a.txt", "/data/sub", "/data/sub/b.txt"]
 
 
 def test_there_are_no_two_objects_of_one_name(rclone: Rclone) -> None:
-    rclone.emulator.put_files(EMAIL, ["work/a.txt", "work/a(1).txt"])
+    rclone.emulator.put_files(EMAIL, ["data/a.txt", "data/a(1).txt"])
     before = ids(rclone)
-    rclone("dedupe", "--dedupe-mode=newest", "q:work")
+    rclone("dedupe", "--dedupe-mode=newest", "q:data")
     assert ids(rclone) == before
 
 
 def test_numbered_names_of_others_are_files_like_any(rclone: Rclone, source: Path) -> None:
     write(source, "a.txt")
-    rclone.emulator.put_files(EMAIL, ["work/a(1).txt"])
-    rclone("copy", source, "q:work")
-    assert rclone.names("q:work") == ["a(1).txt", "a.txt"]
-    rclone("sync", source, "q:work")
-    assert rclone.names("q:work") == ["a.txt"]
+    rclone.emulator.put_files(EMAIL, ["data/a(1).txt"])
+    rclone("copy", source, "q:data")
+    assert rclone.names("q:data") == ["a(1).txt", "a.txt"]
+    rclone("sync", source, "q:data")
+    assert rclone.names("q:data") == ["a.txt"]
 
 
 def test_sync(rclone: Rclone, source: Path) -> None:
     write(source, "a", "b", "sub/c")
-    rclone("sync", source, "q:work")
+    rclone("sync", source, "q:data")
     (source / "a").write_text("changed")
     (source / "b").unlink()
     write(source, "sub/d")
-    rclone("sync", source, "q:work")
-    assert rclone.names("-R", "q:work") == ["a", "sub/", "sub/c", "sub/d"]
-    assert rclone.emulator.read_file(EMAIL, "work/a") == b"changed"
+    rclone("sync", source, "q:data")
+    assert rclone.names("-R", "q:data") == ["a", "sub/", "sub/c", "sub/d"]
+    assert rclone.emulator.read_file(EMAIL, "data/a") == b"changed"
     assert "/Trash/b" in ids(rclone)
 
 
 def test_sync_to_the_server_with_a_backup(rclone: Rclone, source: Path) -> None:
     write(source, "a", "b")
-    rclone("copy", source, "q:work")
+    rclone("copy", source, "q:data")
     before = ids(rclone)
     (source / "a").write_text("changed")
-    rclone("sync", "--backup-dir=q:old", source, "q:work")
-    assert ids(rclone)["/old/a"] == before["/work/a"]
+    rclone("sync", "--backup-dir=q:old", source, "q:data")
+    assert ids(rclone)["/old/a"] == before["/data/a"]
     assert rclone.emulator.read_file(EMAIL, "old/a") == b"content of a"
 
 
 def test_deleting_goes_to_the_trash(rclone: Rclone) -> None:
-    rclone.emulator.put_files(EMAIL, ["work/a", "work/sub/b", "work/sub/c"])
+    rclone.emulator.put_files(EMAIL, ["data/a", "data/sub/b", "data/sub/c"])
     before = ids(rclone)
-    rclone("deletefile", "q:work/a")
-    rclone("purge", "q:work/sub")
+    rclone("deletefile", "q:data/a")
+    rclone("purge", "q:data/sub")
     after = ids(rclone)
-    assert after["/Trash/a"] == before["/work/a"]
-    assert after["/Trash/sub/b"] == before["/work/sub/b"]
-    rclone("moveto", "q:Trash/a", "q:work/a")
+    assert after["/Trash/a"] == before["/data/a"]
+    assert after["/Trash/sub/b"] == before["/data/sub/b"]
+    rclone("moveto", "q:Trash/a", "q:data/a")
     rclone("purge", "q:Trash/sub")
-    assert ids(rclone) == {"/work": before["/work"], "/work/a": before["/work/a"]}
+    assert ids(rclone) == {"/data": before["/data"], "/data/a": before["/data/a"]}
 
 
 def test_deleting_for_good(rclone: Rclone) -> None:
-    rclone.emulator.put_files(EMAIL, ["work/a", "work/sub/b"])
-    rclone("delete", "--quatrix-hard-delete", "q:work/sub")
-    rclone("purge", "--quatrix-hard-delete", "q:work")
+    rclone.emulator.put_files(EMAIL, ["data/a", "data/sub/b"])
+    rclone("delete", "--quatrix-hard-delete", "q:data/sub")
+    rclone("purge", "--quatrix-hard-delete", "q:data")
     assert ids(rclone) == {}
 
 
 def test_only_empty_folders_are_removed(rclone: Rclone) -> None:
-    rclone.emulator.put_files(EMAIL, ["work/full/a", "work/empty/"])
-    done = rclone.try_("rmdir", "q:work/full")
+    rclone.emulator.put_files(EMAIL, ["data/full/a", "data/empty/"])
+    done = rclone.try_("rmdir", "q:data/full")
     assert done.returncode != 0
     assert b"directory not empty" in done.stderr
-    rclone("rmdirs", "q:work")
-    assert [path for path in ids(rclone) if path.startswith("/work")] == ["/work", "/work/full", "/work/full/a"]
+    rclone("rmdirs", "q:data")
+    assert [path for path in ids(rclone) if path.startswith("/data")] == ["/data", "/data/full", "/data/full/a"]
 
 
 def test_moving_into_the_service(rclone: Rclone, source: Path) -> None:
     write(source, "a", "sub/b")
-    rclone("move", source, "q:work", "--delete-empty-src-dirs")
+    rclone("move", source, "q:data", "--delete-empty-src-dirs")
     assert list(source.iterdir()) == []
-    assert rclone.names("-R", "q:work") == ["a", "sub/", "sub/b"]
+    assert rclone.names("-R", "q:data") == ["a", "sub/", "sub/b"]
 
 
 def test_moving_within_the_service_keeps_ids(rclone: Rclone) -> None:
-    rclone.emulator.put_files(EMAIL, ["work/a", "work/sub/b", "work/sub/deep/c", "other/"])
+    rclone.emulator.put_files(EMAIL, ["data/a", "data/sub/b", "data/sub/deep/c", "other/"])
     before = ids(rclone)
-    rclone("moveto", "q:work/a", "q:other/renamed")
-    rclone("moveto", "q:work/sub", "q:other/folder")
+    rclone("moveto", "q:data/a", "q:other/renamed")
+    rclone("moveto", "q:data/sub", "q:other/folder")
     after = ids(rclone)
-    assert after["/other/renamed"] == before["/work/a"]
-    assert after["/other/folder/deep/c"] == before["/work/sub/deep/c"]
+    assert after["/other/renamed"] == before["/data/a"]
+    assert after["/other/folder/deep/c"] == before["/data/sub/deep/c"]
     assert rclone.emulator.counters["upload_bytes"] == rclone.emulator.counters["download_bytes"] == 0
 
 
 def test_moving_onto_a_file_replaces_it(rclone: Rclone) -> None:
-    rclone.emulator.put_file(EMAIL, "work/a", b"new")
-    rclone.emulator.put_file(EMAIL, "work/b", b"old")
-    rclone("moveto", "q:work/a", "q:work/b")
-    assert rclone.names("q:work") == ["b"]
-    assert rclone.emulator.read_file(EMAIL, "work/b") == b"new"
+    rclone.emulator.put_file(EMAIL, "data/a", b"new")
+    rclone.emulator.put_file(EMAIL, "data/b", b"old")
+    rclone("moveto", "q:data/a", "q:data/b")
+    assert rclone.names("q:data") == ["b"]
+    assert rclone.emulator.read_file(EMAIL, "data/b") == b"new"
 
 
 def test_copying_within_the_service_moves_no_bytes(rclone: Rclone) -> None:
-    rclone.emulator.put_file(EMAIL, "work/a", b"new", modified=1_600_000_000.5)
+    rclone.emulator.put_file(EMAIL, "data/a", b"new", modified=1_600_000_000.5)
     rclone.emulator.put_file(EMAIL, "other/a", b"older")
-    rclone("copy", "q:work", "q:other")
-    rclone("copyto", "q:work/a", "q:work/b")
-    for path in ("other/a", "work/b"):
+    rclone("copy", "q:data", "q:other")
+    rclone("copyto", "q:data/a", "q:data/b")
+    for path in ("other/a", "data/b"):
         assert rclone.emulator.read_file(EMAIL, path) == b"new"
     assert {file["modified"] for file in rclone.emulator.files(EMAIL) if file["type"] == "F"} == {1_600_000_000.5}
     assert rclone.emulator.counters["upload_bytes"] == rclone.emulator.counters["download_bytes"] == 0
-    rclone("check", "--download", "q:work/a", "q:other")
+    rclone("check", "--download", "q:data/a", "q:other")
 
 
 def test_project_folders_can_be_skipped(rclone: Rclone) -> None:
@@ -203,8 +203,8 @@ def test_the_home_shows_what_the_service_put_there(rclone: Rclone) -> None:
 
 
 def test_sizes_and_counts(rclone: Rclone) -> None:
-    rclone.emulator.put_files(EMAIL, [{"path": "work/a", "size": 10}, {"path": "work/sub/b", "size": 20}, "work/sub/"])
-    assert json.loads(rclone("size", "--json", "q:work")) == {"count": 2, "bytes": 30, "sizeless": 0}
-    (folder,) = json.loads(rclone("lsjson", "--dirs-only", "q:work"))
+    rclone.emulator.put_files(EMAIL, [{"path": "data/a", "size": 10}, {"path": "data/sub/b", "size": 20}, "data/sub/"])
+    assert json.loads(rclone("size", "--json", "q:data")) == {"count": 2, "bytes": 30, "sizeless": 0}
+    (folder,) = json.loads(rclone("lsjson", "--dirs-only", "q:data"))
     assert folder["Size"] in (-1, 1)
     assert folder["IsDir"]
