@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 import weakref
 from contextlib import suppress
@@ -73,7 +74,8 @@ class SharedPoll:
         self._waiters.add(waiter)
         self._joined.set()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._poll())
+            # In a context of its own: what it logs belongs to no trigger, least of all to one that ends before it.
+            self._task = asyncio.create_task(self._poll(), context=contextvars.Context())
         try:
             while True:
                 yield await waiter.queue.get()

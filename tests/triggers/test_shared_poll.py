@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import aclosing
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_quatrix.triggers.shared import SHORTEST_INTERVAL, PollResult, SharedPoll, shared_poll
@@ -174,6 +175,15 @@ async def test_one_may_join_while_the_question_of_those_who_left_is_under_way(se
     await eventually(lambda: service.asked == 2)
     service.answering.set()
     assert (await second)[0].value == 2
+
+
+@going
+async def test_the_question_is_asked_in_nobodys_name(service: Service) -> None:
+    trigger: ContextVar[str] = ContextVar("trigger")
+    trigger.set("the first that waits")
+    seen: list[str | None] = []
+    await take(SharedPoll(lambda: seen.append(trigger.get(None))), 1.0, 1)
+    assert seen == [None]
 
 
 @going
