@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_quatrix.api.errors import (
+    QuatrixApiError,
     QuatrixAuthenticationError,
     QuatrixCaptchaRequired,
     QuatrixLoginBudgetExhausted,
     QuatrixMfaRequired,
+    QuatrixPermissionDenied,
     QuatrixSessionExpired,
 )
 from airflow_provider_quatrix.api.models import SessionStatus
@@ -309,13 +311,13 @@ class SessionBroker:
                 self._save(record.blocked(session_id, now))
                 raise _still_blocked(record) from None
             except _GONE:
-                record = record.blocked(None, now)
+                record = record.blocked(None, now, record.reason)
             else:
                 log.info("The CAPTCHA has been passed; the Quatrix session works again")
                 self._save(record.opened(session_id, now))
                 return session_id
         if not may_login_while_blocked(record, now):
-            self._save(record.blocked(None, now))
+            self._save(record.blocked(None, now, record.reason))
             raise _still_blocked(record)
         return self._sign_in(record, mfa_code)
 
@@ -356,6 +358,10 @@ class SessionBroker:
             raise _still_blocked(self._note_block(attempt.record, block.session_id)) from None
         except QuatrixMfaRequired as error:
             self._save(attempt.record.rejected(error.msg, wants_factor=True))
+            raise
+        except QuatrixPermissionDenied as error:
+            # The service has blocked the address or the login: trying on would feed that as well.
+            self._save(attempt.record.blocked(None, self._now(), error.msg))
             raise
         except QuatrixAuthenticationError as error:
             # A code that a person mistyped says nothing about the connection.
@@ -410,7 +416,11 @@ class _Attempt:
         self._broker._save(record)
 
 
-def _still_blocked(record: SessionRecord) -> QuatrixCaptchaRequired:
+def _still_blocked(record: SessionRecord) -> QuatrixApiError:
+    if record.reason:
+        return QuatrixPermissionDenied(
+            403, None, f"{record.reason}. The login is tried again every {BLOCKED_LOGIN_INTERVAL / 60:g} minutes"
+        )
     how = (
         "by signing in to Quatrix in a browser, or by handing its token to QuatrixUnblockCaptchaOperator"
         if record.session_id

@@ -32,7 +32,7 @@ class SessionRecord:
     :param session_id: the open or blocked session; ``None`` where there is none.
     :param obtained: Unix time of the login.
     :param last_used: Unix time of a recent use.
-    :param reason: why the credentials were refused.
+    :param reason: why the credentials were refused; or what blocks the account, if that is no CAPTCHA.
     :param wants_factor: they were refused for want of a second factor.
     :param last_login: Unix time of the last login attempt.
     :param last_probe: Unix time at which a block was last seen to be there.
@@ -63,9 +63,9 @@ class SessionRecord:
             wants_factor=False,
         )
 
-    def blocked(self, session_id: str | None, now: float) -> SessionRecord:
-        """Return the record of a session that waits for a CAPTCHA."""
-        return replace(self, status=SessionStatus.BLOCKED, session_id=session_id, last_probe=now)
+    def blocked(self, session_id: str | None, now: float, reason: str = "") -> SessionRecord:
+        """Return the record of a session that waits for a CAPTCHA, or for another block that has a reason."""
+        return replace(self, status=SessionStatus.BLOCKED, session_id=session_id, last_probe=now, reason=reason)
 
     def rejected(self, reason: str, *, wants_factor: bool = False) -> SessionRecord:
         """Return the record of credentials that must not be tried again."""

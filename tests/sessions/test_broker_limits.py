@@ -279,3 +279,26 @@ def test_a_clock_that_was_put_back_is_not_waited_for(team: Team) -> None:
         broker._ledger.write_totp_step(int(time.time() // 30) + 1000)
     assert broker.take()
     assert team.slept == []
+
+
+# A block that is no CAPTCHA
+
+
+def test_a_blocked_address_is_tried_once_in_five_minutes(team: Team) -> None:
+    team.emulator.fault("session/login", status=401, body={"code": 74, "msg": "Your address is blocked"}, times=2)
+    broker = team.broker()
+    with pytest.raises(api.QuatrixPermissionDenied, match="Your address is blocked"):
+        broker.take()
+    team.advance(60)
+    for other in (broker, team.broker()):
+        with pytest.raises(api.QuatrixPermissionDenied, match="tried again every 5 minutes"):
+            other.take()
+    assert team.emulator.logins == 1
+    team.advance(250)
+    with pytest.raises(api.QuatrixPermissionDenied, match="Your address is blocked"):
+        broker.take()
+    assert team.emulator.logins == 2
+    team.advance(310)
+    broker.client.profile()
+    assert team.emulator.logins == 3
+    assert broker.state().status is SessionStatus.OPEN
