@@ -12,6 +12,7 @@ import markdown_pages as markdown
 import pytest
 
 from airflow_provider_quatrix import get_provider_info
+from airflow_provider_quatrix.fs.quatrix import QuatrixFileSystem
 from airflow_provider_quatrix.hooks.connection import EXTRA_FIELDS, ConnectionSettings
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
@@ -127,6 +128,13 @@ def test_the_readme_names_the_methods_of_the_hook() -> None:
             name, arguments = call.rstrip(")").split("(")
             parameters = list(inspect.signature(getattr(QuatrixHook, name)).parameters)[1:]
             assert arguments == "..." or arguments.split(", ") == (parameters or [""]), name
+
+
+def test_the_object_storage_page_names_the_options() -> None:
+    rows = markdown.table_with(markdown.ROOT / "docs" / "object-storage.md", "Option of the file system")
+    _, *parameters = inspect.signature(QuatrixFileSystem.__init__).parameters.values()
+    known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+    assert [name for row in rows for name in markdown.names_in(row[0])] == known
 
 
 def test_the_sessions_page_names_the_settings() -> None:
