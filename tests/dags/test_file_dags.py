@@ -68,3 +68,22 @@ def test_inbound(quatrix_emulator: EmulatorHandle, folder: Path) -> None:
         "/partner/archive/returns.csv",
     }
     assert quatrix_emulator.logins == 1
+
+
+def test_housekeeping(quatrix_emulator: EmulatorHandle) -> None:
+    dag = load("quatrix_housekeeping")
+    for name in ("a.csv", "b.csv", "c.tmp", "notes.txt", "drafts/d.txt"):
+        quatrix_emulator.put_file(EMAIL, f"/reports/{name}", name.encode())
+    quatrix_emulator.advance(120)
+    outcome = run(dag)
+    assert outcome.state == "success"
+    month = outcome.tasks["month"].xcom["path"]
+    there = {entry["path"] for entry in quatrix_emulator.files(EMAIL) if entry["type"] == "F"}
+    assert {path for path in there if not path.startswith("/Trash/")} == {
+        "/reports/a.csv",
+        "/reports/b.csv",
+        "/reports/notes.txt",
+        f"{month}/a.csv",
+        f"{month}/b.csv",
+    }
+    assert outcome.tasks["clean"].xcom == 2
