@@ -35,11 +35,11 @@ up: .venv-3.3/.runtime ## Start the emulator and Airflow with the connection and
 
 .PHONY: test
 test: .venv-3.3/.installed ## Run the tests on Airflow 3.3.
-	@.ci/run_tests 3.3 $(PYTEST_ARGS)
+	@$(PY) -m pytest $(PYTEST_ARGS)
 
 .PHONY: test-2.11
 test-2.11: .venv-2.11/.installed ## Run the tests on Airflow 2.11.
-	@.ci/run_tests 2.11 $(PYTEST_ARGS)
+	@.venv-2.11/bin/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: .venv-3.3/.installed ## Check style, types, import contracts and the Dockerfile.

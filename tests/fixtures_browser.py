@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+NO_BROWSER = "No browser is installed"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -24,12 +25,20 @@ ARGUMENTS = [
 ]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that nobody has run for want of a browser."""
+    missed = [report.nodeid for report in terminalreporter.getreports("skipped") if NO_BROWSER in str(report.longrepr)]
+    if missed:
+        terminalreporter.section(f"{len(missed)} browser tests did not run: install Chromium, or run 'make chromium'")
+        terminalreporter.write("".join(f"{nodeid}\n" for nodeid in missed))
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser, for one module: as long as it runs, asyncio.run() cannot be used in this thread."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        pytest.skip(f"No browser is installed: none of {', '.join(NAMES)} is on the PATH")
+        pytest.skip(f"{NO_BROWSER}: none of {', '.join(NAMES)} is on the PATH")
     playwright_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     with playwright_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
