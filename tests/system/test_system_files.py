@@ -1,0 +1,47 @@
+"""Waiting for files in a real triggerer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from system_accounts import Account
+
+    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from demo.airflow_process import AirflowProcess
+
+SENSORS = 40
+LISTING = ("GET", "file/metadata/{id}")
+
+
+@pytest.mark.timeout(300)
+def test_sensors_on_one_folder_share_a_poll_and_find_their_files_without_a_worker(
+    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+) -> None:
+    account = make_account("system_files")
+    quatrix_emulator.make_folder(account.email, "/in")
+    airflow.unpause("system_files")
+    run_id = airflow.trigger("system_files")
+
+    def waiting() -> list[dict[str, str]]:
+        return [task for task in airflow.task_instances("system_files", run_id) if task["state"] == "deferred"]
+
+    airflow.wait_until(lambda: len(waiting()) == SENSORS, "all sensors are deferred", 90)
+    seen = quatrix_emulator.calls(*LISTING)
+    airflow.wait_until(lambda: quatrix_emulator.calls(*LISTING) >= seen + 3, "the folder is watched", 60)
+    quatrix_emulator.put_files(
+        account.email, [{"path": f"/in/{number:02}.csv", "size": number} for number in range(SENSORS)]
+    )
+    assert airflow.wait_for_run("system_files", run_id, 120) == "success"
+    tasks = {task["task_id"]: task for task in airflow.task_instances("system_files", run_id)}
+    assert Counter(task["state"] for task in tasks.values()) == {"success": SENSORS + 1}
+    assert {(task["hostname"], task["pid"]) for name, task in tasks.items() if name != "found"} == {("", None)}
+    # One look-up of the folder for all of them; each of their own would have looked it up and listed it.
+    assert quatrix_emulator.calls("POST", "file/id") == 1
+    assert quatrix_emulator.requests == quatrix_emulator.calls(*LISTING) + 2
+    assert quatrix_emulator.logins == 1

@@ -1,0 +1,96 @@
+"""A person passes the CAPTCHA for a DAG that waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.airflow_settings import AIRFLOW_3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from system_accounts import Account
+
+    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from demo.airflow_process import AirflowProcess
+
+DAG_ID = "quatrix_person_in_the_loop"
+TOKEN = "token-of-a-person"
+
+pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no tasks that wait for a person")
+
+
+def states(airflow: AirflowProcess, run_id: str) -> dict[str, str]:
+    return {task["task_id"]: task["state"] for task in airflow.task_instances(DAG_ID, run_id)}
+
+
+def wait_for_question(airflow: AirflowProcess, run_id: str) -> dict[str, Any]:
+    """Return the question that a person sees, once the task waits for the answer."""
+
+    def question() -> dict[str, Any] | None:
+        asked = airflow.get(f"dags/{DAG_ID}/dagRuns/{run_id}/hitlDetails")["hitl_details"]
+        return asked[0] if asked and asked[0]["task_instance"]["state"] in ("deferred", "awaiting_input") else None
+
+    found: dict[str, Any] = airflow.wait_until(question, "a person is asked", 90)
+    # An answer that comes before the scheduler has taken note that the task waits makes Airflow fail the task. No
+    # person is that quick.
+    noted = f"executor event with state success for task instance TaskInstanceKey(dag_id='{DAG_ID}', task_id='ask', "
+    airflow.wait_until(
+        lambda: f"{noted}run_id='{run_id}'" in airflow.log_text(lines=1000), "the scheduler knows that ask waits", 30
+    )
+    return found
+
+
+def answer(airflow: AirflowProcess, run_id: str, token: str) -> None:
+    path = f"dags/{DAG_ID}/dagRuns/{run_id}/taskInstances/ask/-1/hitlDetails"
+    airflow.patch(path, {"chosen_options": ["OK"], "params_input": {"token": token}})
+
+
+@pytest.mark.timeout(240)
+def test_a_person_unblocks_the_account(
+    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+) -> None:
+    account = make_account("quatrix_default")
+    quatrix_emulator.configure(captcha_tokens=[TOKEN])
+    assert airflow.run("system_use", {"conn_id": account.conn_id})[1] == "success"
+    account.session_ids()
+    quatrix_emulator.block_user(account.email)
+    airflow.unpause(DAG_ID)
+
+    run_id = airflow.trigger(DAG_ID)
+    assert "CAPTCHA" in wait_for_question(airflow, run_id)["subject"]
+    assert quatrix_emulator.calls("POST", "session/unblock-captcha") == 0
+    answer(airflow, run_id, TOKEN)
+
+    assert airflow.wait_for_run(DAG_ID, run_id, 90) == "success"
+    assert set(states(airflow, run_id).values()) == {"success"}
+    assert quatrix_emulator.counters["captcha_passed"] == 1
+    assert quatrix_emulator.blocks == []
+    assert quatrix_emulator.logins == 1
+
+    run_id = airflow.trigger(DAG_ID)
+    assert airflow.wait_for_run(DAG_ID, run_id, 90) == "success"
+    assert states(airflow, run_id)["ask"] == "skipped"
+
+
+@pytest.mark.timeout(240)
+def test_a_wrong_token_fails_and_says_what_to_do(
+    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+) -> None:
+    account = make_account("quatrix_default")
+    quatrix_emulator.block_user(account.email)
+    airflow.unpause(DAG_ID)
+
+    run_id = airflow.trigger(DAG_ID)
+    wait_for_question(airflow, run_id)
+    answer(airflow, run_id, "mistyped-token")
+
+    assert airflow.wait_for_run(DAG_ID, run_id, 90) == "failed"
+    assert states(airflow, run_id)["unblock"] == "failed"
+    logs = airflow.logs_folder / f"dag_id={DAG_ID}" / f"run_id={run_id}" / "task_id=unblock"
+    (log,) = [path.read_text() for path in logs.glob("attempt=*.log")]
+    assert "get a new one" in log
+    assert quatrix_emulator.counters["captcha_rejected"] == 1
+    assert quatrix_emulator.logins == 1
