@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from fsspec import register_implementation
 from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import isfilelike, stringify_path
@@ -299,16 +300,22 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
                 entries = [_info(_child(path, entry), entry) for entry in children if _is_shown(entry)]
         return entries if detail else [entry["name"] for entry in entries]
 
-    def walk(self, path: str, maxdepth: int | None = None, **kwargs: Any) -> Iterator[Any]:
+    def walk(
+        self, path: str, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **kwargs: Any
+    ) -> Iterator[Any]:
         """Yield folders with what they hold, as fsspec does; each folder costs one call.
 
         :param path: from the home folder.
         :param maxdepth: levels.
+        :param topdown: folders ahead of what they hold.
+        :param on_error: ``omit`` leaves out what is not there (any more); what cannot be listed is an error.
         :param kwargs: of fsspec.
         """
+        if on_error == "omit":
+            on_error = _omit_what_is_absent
         if kwargs.get("tree") is None:
             kwargs["tree"] = getattr(self._local, "tree", None) or self.tree()
-        yield from super().walk(path, maxdepth, **kwargs)
+        yield from super().walk(path, maxdepth, topdown=topdown, on_error=on_error, **kwargs)
 
     def du(
         self,
@@ -718,6 +725,15 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
                     tree.delete([folder], permanently=self.delete_permanently)
 
     copy = _at_once("copy")
+
+
+# The paths of Airflow 2 look for the class itself; the entry point gives them only its name.
+register_implementation("quatrix", QuatrixFileSystem, clobber=True)
+
+
+def _omit_what_is_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _is_shown(entry: RemoteFile) -> bool:

@@ -287,6 +287,13 @@ def test_home_folder_cannot_be_deleted(fs: QuatrixFileSystem, remote: EmulatorHa
         fs.rm("/", recursive=True)
 
 
+def test_folder_that_may_not_be_listed_is_no_empty_folder(fs: QuatrixFileSystem, remote: EmulatorHandle) -> None:
+    remote.fault("file/metadata/*", status=403, after=2)
+    with pytest.raises(PermissionError):
+        fs.find("/in")
+    assert fs.find("/none") == []
+
+
 def test_server_that_is_down_is_no_empty_tree(fs: QuatrixFileSystem, remote: EmulatorHandle) -> None:
     assert fs.exists("/in")
     remote.fault("file/*", cut="connection", times=None)
