@@ -22,8 +22,8 @@ class QuatrixFileSensor(QuatrixSensor):
     A folder that is missing is waited for too. Unfinished uploads of this package are never found. Those of others
     are visible while they grow, so set ``min_age``: only files that have not been written to for that long count, by
     the server's clock. All deferred sensors that watch the same folder share one listing per interval. A deferrable
-    sensor starts in and ends from the triggerer, without any worker slot, where its arguments hold no template and
-    nothing else wants the worker.
+    sensor starts in the triggerer, where its arguments hold no template and nothing else wants a worker; it takes a
+    worker slot for the moment of its return only, and none at all with ``do_xcom_push=False``.
 
     :param path: path of a file, or a pattern such as ``/inbox/*.csv`` or, with all folders below,
         ``/inbox/**/*.csv`` (templated).
@@ -64,7 +64,8 @@ class QuatrixFileSensor(QuatrixSensor):
             if self.deferrable and self._ends_with_waiting:
                 from airflow_provider_quatrix.sensors.start import start_in_triggerer
 
-                start_in_triggerer(self)
+                # What a trigger itself keeps as a task's result reaches other tasks of Airflow 3 as JSON text.
+                start_in_triggerer(self, ends_task=not self.do_xcom_push)
 
     def look(self) -> bool | PokeReturnValue:
         """Return the files that fit."""
@@ -96,7 +97,6 @@ class QuatrixFileSensor(QuatrixSensor):
             poll_interval=self.poke_interval,
             max_failures=self.patience,
             ends_task=ends_task,
-            pushes_xcom=self.do_xcom_push,
         )
 
     def _holds_no_template(self) -> bool:

@@ -9,16 +9,17 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.sensors.base import QuatrixSensor
 
 
-def start_in_triggerer(sensor: QuatrixSensor) -> None:
-    """Let Airflow start a sensor in the triggerer and end it there, unless something needs a worker.
+def start_in_triggerer(sensor: QuatrixSensor, *, ends_task: bool = True) -> None:
+    """Let Airflow start a sensor in the triggerer, unless something needs a worker before.
 
     :param sensor: deferrable, with arguments that hold no template.
+    :param ends_task: let it end there too; otherwise a worker takes what the trigger found.
     """
     from airflow.triggers.base import StartTriggerArgs
 
     if sensor.on_execute_callback or sensor.on_success_callback or sensor.outlets:
         return
-    classpath, arguments = sensor.trigger(ends_task=True).serialize()
+    classpath, arguments = sensor.trigger(ends_task=ends_task).serialize()
     sensor.start_trigger_args = StartTriggerArgs(
         trigger_cls=classpath,
         trigger_kwargs=arguments,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
-
 from airflow_provider_quatrix.hooks.watching import Wanted, Watched
 from airflow_provider_quatrix.triggers.base import QuatrixTrigger
 
@@ -14,9 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from airflow_provider_quatrix.hooks.watching import FolderWatch, Snapshot
-
-# The name under which Airflow keeps what a task returns.
-_RETURN_VALUE = "return_value"
 
 
 class QuatrixFileTrigger(QuatrixTrigger):
@@ -29,8 +24,7 @@ class QuatrixFileTrigger(QuatrixTrigger):
     :param min_age: seconds since the file was last written to, by the server's clock.
     :param poll_interval: seconds between polls; at least one.
     :param max_failures: failed polls in a row, because the service is down, after which waiting ends.
-    :param ends_task: end the task from here, without a worker.
-    :param pushes_xcom: keep the files found as what the task returned, where the task ends from here.
+    :param ends_task: end the task from here, without a worker and without a result.
     """
 
     def __init__(
@@ -44,11 +38,9 @@ class QuatrixFileTrigger(QuatrixTrigger):
         poll_interval: float = 60.0,
         max_failures: int = 10,
         ends_task: bool = False,
-        pushes_xcom: bool = True,
     ) -> None:
         super().__init__(quatrix_conn_id, poll_interval, max_failures, ends_task)
         self.wanted = Wanted(path, newer_than, min_size, min_age)
-        self.pushes_xcom = pushes_xcom
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -58,7 +50,6 @@ class QuatrixFileTrigger(QuatrixTrigger):
             "newer_than": wanted.newer_than,
             "min_size": wanted.min_size,
             "min_age": wanted.min_age,
-            "pushes_xcom": self.pushes_xcom,
         }
 
     def key(self) -> Hashable:
@@ -83,8 +74,3 @@ class QuatrixFileTrigger(QuatrixTrigger):
         """
         found = self.wanted.among(value)
         return {"status": "success", "found": found} if found else None
-
-    def _event(self, payload: dict[str, Any]) -> TriggerEvent:
-        if self.ends_task and payload["status"] == "success":
-            return TaskSuccessEvent(xcoms={_RETURN_VALUE: payload["found"]} if self.pushes_xcom else None)
-        return super()._event(payload)

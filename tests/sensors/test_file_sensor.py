@@ -292,15 +292,16 @@ def test_a_folder_is_looked_up_anew_now_and_then(quatrix_emulator: EmulatorHandl
 # Starting without a worker
 
 
-def test_a_deferrable_sensor_starts_and_ends_in_the_triggerer_where_it_can() -> None:
+def test_a_deferrable_sensor_starts_in_the_triggerer_where_it_can() -> None:
     with new_dag() as dag:
         plain = QuatrixFileSensor(task_id="plain", path="/in/*.csv", min_age=60, deferrable=True, timeout=7)
+        quiet = QuatrixFileSensor(task_id="quiet", path="/in/*.csv", deferrable=True, do_xcom_push=False)
         QuatrixFileSensor(task_id="template", path="/in/{{ ds }}.csv", deferrable=True)
         QuatrixFileSensor(task_id="since", path="/in/*", newer_than="{{ data_interval_start }}", deferrable=True)
         QuatrixFileSensor(task_id="callback", path="/in/*.csv", deferrable=True, on_success_callback=print)
         QuatrixFileSensor(task_id="poke", path="/in/*.csv", deferrable=False)
     stored = through_serialization(dag)
-    assert [task.task_id for task in stored.tasks if task.start_from_trigger] == ["plain"]
+    assert [task.task_id for task in stored.tasks if task.start_from_trigger] == ["plain", "quiet"]
     arguments = stored.get_task("plain").start_trigger_args
     assert arguments.trigger_cls == "airflow_provider_quatrix.triggers.files.QuatrixFileTrigger"
     assert plain.start_trigger_args.trigger_kwargs == {
@@ -311,9 +312,9 @@ def test_a_deferrable_sensor_starts_and_ends_in_the_triggerer_where_it_can() -> 
         "min_age": 60.0,
         "poll_interval": 60.0,
         "max_failures": 10,
-        "ends_task": True,
-        "pushes_xcom": True,
+        "ends_task": False,
     }
+    assert quiet.start_trigger_args.trigger_kwargs["ends_task"] is True
     assert arguments.timeout == timedelta(seconds=7)
 
 

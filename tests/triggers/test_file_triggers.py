@@ -97,7 +97,7 @@ def test_what_is_watched_decides_who_shares(quatrix_connection: QuatrixConnectio
 
 
 def test_a_trigger_that_is_built_anew_waits_for_the_same(quatrix_emulator: EmulatorHandle) -> None:
-    trigger = watching("/in/*", newer_than=1.5, min_size=2, min_age=3.0, max_failures=4, pushes_xcom=False)
+    trigger = watching("/in/*", newer_than=1.5, min_size=2, min_age=3.0, max_failures=4)
     classpath, arguments = trigger.serialize()
     assert classpath == "airflow_provider_quatrix.triggers.files.QuatrixFileTrigger"
     again = QuatrixFileTrigger(**arguments)
@@ -105,12 +105,12 @@ def test_a_trigger_that_is_built_anew_waits_for_the_same(quatrix_emulator: Emula
     assert quatrix_emulator.requests == 0
 
 
-def test_the_files_become_the_tasks_result_where_no_worker_ends_it(quatrix_emulator: EmulatorHandle) -> None:
+def test_a_task_ends_from_here_where_nobody_wants_its_result(quatrix_emulator: EmulatorHandle) -> None:
     quatrix_emulator.put_file(EMAIL, "/in/a.csv", b"1")
-    shown, quiet = run(watching("/in/*", ends_task=True), watching("/in/*", ends_task=True, pushes_xcom=False))
-    assert type(shown) is type(quiet) is TaskSuccessEvent
-    assert [entry["path"] for entry in shown.xcoms["return_value"]] == ["/in/a.csv"]
-    assert quiet.xcoms is None
+    wanted, unwanted = run(watching("/in/*"), watching("/in/*", ends_task=True))
+    assert type(wanted) is TriggerEvent
+    assert paths(wanted) == ["/in/a.csv"]
+    assert type(unwanted) is TaskSuccessEvent
 
 
 def test_a_missing_permission_ends_waiting_at_once(quatrix_emulator: EmulatorHandle) -> None:
