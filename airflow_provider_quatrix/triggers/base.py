@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -74,19 +73,21 @@ class QuatrixTrigger(BaseTrigger):
                 if result.error is None:
                     outage, payload = None, self.verdict(result.value)
                 else:
-                    outage, payload = self._after_failure(result.error, outage)
+                    outage, payload = self._after_failure(result.error, result.asked, outage)
                 if payload is not None:
                     break
         # The loop ends by no other way: results come until one of them settles the matter.
         return cast("dict[str, Any]", payload)
 
-    def _after_failure(self, error: Exception, outage: Outage | None) -> tuple[Outage | None, dict[str, Any] | None]:
+    def _after_failure(
+        self, error: Exception, asked: float, outage: Outage | None
+    ) -> tuple[Outage | None, dict[str, Any] | None]:
         from airflow_provider_quatrix.hooks.failures import is_outage
         from airflow_provider_quatrix.sessions.outage import continued, is_over_patience
 
         if not is_outage(error):
             return None, self.failure(error)
-        outage = continued(outage, time.time(), self.poll_interval)
+        outage = continued(outage, asked, self.poll_interval)
         if is_over_patience(outage, self.poll_interval, self.max_failures):
             return outage, self.failure(error)
         self.log.info("%s; asking again in %g s", error, self.poll_interval)
