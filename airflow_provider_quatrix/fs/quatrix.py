@@ -537,8 +537,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         notes = self._hook().notes(f"{owner}\0{rpath}") if owner and self._given_client is None else None
         callback.set_size(source.stat().st_size)
         with self._operation() as tree:
-            if self.isdir(rpath):
-                raise IsADirectoryError(f"{rpath!r} is a folder")
             uploader = Uploader(
                 tree,
                 owner=owner or os.urandom(16).hex(),

@@ -13,7 +13,12 @@ import fsspec
 import pytest
 from fsspec.callbacks import Callback
 
-from airflow_provider_quatrix.api.errors import QuatrixQuotaExceeded, QuatrixTransferError, QuatrixTransportError
+from airflow_provider_quatrix.api.errors import (
+    QuatrixError,
+    QuatrixQuotaExceeded,
+    QuatrixTransferError,
+    QuatrixTransportError,
+)
 from airflow_provider_quatrix.api.transfer import MIB, is_temporary
 from airflow_provider_quatrix.fs.quatrix import QuatrixFileSystem
 from airflow_provider_quatrix.pytest_plugin import EMAIL
@@ -340,6 +345,21 @@ def test_further_try_removes_what_a_killed_one_left(
     fs.pipe("/out/file.bin", b"whole")
     assert paths(quatrix_emulator) == ["/out/file.bin"]
     assert quatrix_emulator.read_file(EMAIL, "/out/file.bin") == b"whole"
+
+
+def test_further_try_of_put_file_goes_on_where_the_last_one_stopped(
+    quatrix_connection: QuatrixConnection, tidy: EmulatorHandle, tmp_path: Path
+) -> None:
+    fs = QuatrixFileSystem(str(quatrix_connection), owner="dag task run", skip_instance_cache=True)
+    (tmp_path / "big.bin").write_bytes(DATA)
+    tidy.fault("/upload/chunked/*", status=400, body={"code": 10, "msg": "no"}, after=1)
+    with pytest.raises(QuatrixError):
+        fs.put_file(tmp_path / "big.bin", "/out/big.bin")
+    first = tidy.counters["upload_bytes"]
+    assert not fs.exists("/out/big.bin")
+    fs.put_file(tmp_path / "big.bin", "/out/big.bin")
+    assert tidy.read_file(EMAIL, "/out/big.bin") == DATA
+    assert tidy.counters["upload_bytes"] - first == len(DATA) - 8 * MIB
 
 
 # Transactions
