@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_quatrix.api.paths import join
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -173,6 +175,23 @@ class RemoteFile:
             modified=float(modified if modified is not None else body.get("modified") or 0),
             created=float(body.get("created") or 0),
         )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file or folder and where it is.
+
+    :param names: from the home folder; as the server sent them, so one may hold anything.
+    :param file: its metadata.
+    """
+
+    names: tuple[str, ...]
+    file: RemoteFile
+
+    @property
+    def path(self) -> str:
+        """The path, with a leading slash."""
+        return join(self.names)
 
 
 @dataclass(frozen=True)

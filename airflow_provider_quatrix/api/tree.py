@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixNotFound, QuatrixTransportError, TransportStage
 from airflow_provider_quatrix.api.files import IfExists
-from airflow_provider_quatrix.api.models import FileKind, RemoteFile
+from airflow_provider_quatrix.api.models import FileKind, Found, RemoteFile
 from airflow_provider_quatrix.api.paths import InvalidPathError, join, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_quatrix.api.files import FilesApi
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file or folder and where it is.
-
-    :param names: from the home folder; as the server sent them, so one may hold anything.
-    :param file: its metadata.
-    """
-
-    names: tuple[str, ...]
-    file: RemoteFile
-
-    @property
-    def path(self) -> str:
-        """The path, with a leading slash."""
-        return join(self.names)
 
 
 class RemoteTree:

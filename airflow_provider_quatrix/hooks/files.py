@@ -11,7 +11,7 @@ from airflow_provider_quatrix.api.download import Downloader
 from airflow_provider_quatrix.api.errors import QuatrixConflict
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.paths import join, split
-from airflow_provider_quatrix.api.tree import Found, RemoteTree
+from airflow_provider_quatrix.api.tree import RemoteTree
 from airflow_provider_quatrix.api.upload import Uploader
 from airflow_provider_quatrix.hooks.planning import (
     DownloadJob,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_quatrix.api.client import QuatrixClient
-    from airflow_provider_quatrix.api.models import ApiKey, Quota, RemoteFile
+    from airflow_provider_quatrix.api.models import ApiKey, Found, Quota, RemoteFile
     from airflow_provider_quatrix.api.transfer import Notes, Transferred
 
 DEFAULT_TRANSFERS = 4

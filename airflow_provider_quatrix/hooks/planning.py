@@ -16,7 +16,8 @@ from airflow_provider_quatrix.api.transfer import is_temporary
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_provider_quatrix.api.tree import Found, RemoteTree
+    from airflow_provider_quatrix.api.models import Found
+    from airflow_provider_quatrix.api.tree import RemoteTree
 
 _WILDCARDS = frozenset("*?[")
 

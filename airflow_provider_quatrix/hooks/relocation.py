@@ -16,9 +16,9 @@ from airflow_provider_quatrix.hooks.planning import find_matching, is_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_provider_quatrix.api.models import RemoteFile
+    from airflow_provider_quatrix.api.models import Found, RemoteFile
     from airflow_provider_quatrix.api.transfer import Notes
-    from airflow_provider_quatrix.api.tree import Found, RemoteTree
+    from airflow_provider_quatrix.api.tree import RemoteTree
 
 # Modification times are kept to the microsecond, and pass through a float on the way.
 _SAME_TIME = 2e-6

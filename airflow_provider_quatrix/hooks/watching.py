@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_quatrix.api.errors import QuatrixNotFound
-from airflow_provider_quatrix.api.models import FileKind
+from airflow_provider_quatrix.api.models import FileKind, Found
 from airflow_provider_quatrix.api.paths import InvalidPathError, join, split
 from airflow_provider_quatrix.api.transfer import is_temporary
-from airflow_provider_quatrix.api.tree import Found
 from airflow_provider_quatrix.hooks.planning import has_wildcards, matches
 
 if TYPE_CHECKING:

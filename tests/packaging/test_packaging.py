@@ -15,7 +15,7 @@ import pytest
 from dag_runs import AIRFLOW_3
 
 import airflow_provider_quatrix
-from airflow_provider_quatrix import get_provider_info
+from airflow_provider_quatrix import api, get_provider_info
 
 PACKAGE = "airflow_provider_quatrix"
 ROOT = Path(airflow_provider_quatrix.__file__).parents[1]
@@ -54,7 +54,7 @@ def new_names(first: list[str], second: list[str]) -> set[str]:
 
 
 def test_the_api_is_usable_without_airflow() -> None:
-    names = new_names([], [f"{PACKAGE}.api"])
+    names = new_names([], [f"{PACKAGE}.api", f"{PACKAGE}.api.client"])
     assert {PACKAGE, "requests", "tenacity", "pyotp"} <= names
     assert not [name for name in names if name == "airflow" or name.startswith(("sqlalchemy", "flask"))]
 
@@ -64,7 +64,26 @@ def test_what_discovery_asks_for_imports_nothing_heavy() -> None:
     assert not names & {"airflow", "requests", "tenacity", "pyotp", "cryptography", "filelock", "fastapi", "uvicorn"}
 
 
-@pytest.mark.parametrize("module", ["operators.session", "sensors.captcha", "triggers.captcha", "triggers.session"])
+@pytest.mark.parametrize("name", api.__all__)
+def test_every_public_name_of_the_api_is_there(name: str) -> None:
+    assert getattr(api, name).__module__.startswith(f"{PACKAGE}.api.")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "operators.session",
+        "operators.files",
+        "sensors.captcha",
+        "sensors.files",
+        "triggers.captcha",
+        "triggers.session",
+        "triggers.files",
+        # What a file sensor or a path needs while its DAG is parsed.
+        "hooks.watching",
+        "api.paths",
+    ],
+)
 def test_what_dags_import_brings_nothing_heavy_on_top_of_airflow(module: str) -> None:
     airflows_own = ["airflow.triggers.base", "airflow.sdk" if AIRFLOW_3 else "airflow.sensors.base"]
     names = new_names([*airflows_own, "airflow.providers.common.compat.sdk"], [f"{PACKAGE}.{module}"])
