@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from scheduler_notes import wait_until_noted
 
 from demo.airflow_settings import AIRFLOW_3
 
@@ -85,6 +86,7 @@ def test_login_waits_in_the_triggerer_and_signs_in(
     run_id = airflow.trigger("system_wait_for_login")
     airflow.wait_until(lambda: states(airflow, "system_wait_for_login", run_id)["deferred"] == 1, "the login waits", 60)
     airflow.wait_until(lambda: quatrix_emulator.calls("GET", "session/keepalive") >= 2, "the block is watched", 60)
+    wait_until_noted(airflow, "system_wait_for_login", run_id, "login")
     assert quatrix_emulator.logins == 1
     quatrix_emulator.unblock_user(account.email)
     assert airflow.wait_for_run("system_wait_for_login", run_id, 90) == "success"

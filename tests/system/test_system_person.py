@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from scheduler_notes import wait_until_noted
 
 from demo.airflow_settings import AIRFLOW_3
 
@@ -34,12 +35,7 @@ def wait_for_question(airflow: AirflowProcess, run_id: str) -> dict[str, Any]:
         return asked[0] if asked and asked[0]["task_instance"]["state"] in ("deferred", "awaiting_input") else None
 
     found: dict[str, Any] = airflow.wait_until(question, "a person is asked", 90)
-    # An answer that comes before the scheduler has taken note that the task waits makes Airflow fail the task. No
-    # person is that quick.
-    noted = f"executor event with state success for task instance TaskInstanceKey(dag_id='{DAG_ID}', task_id='ask', "
-    airflow.wait_until(
-        lambda: f"{noted}run_id='{run_id}'" in airflow.log_text(lines=1000), "the scheduler knows that ask waits", 30
-    )
+    wait_until_noted(airflow, DAG_ID, run_id, "ask")
     return found
 
 

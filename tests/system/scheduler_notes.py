@@ -1,0 +1,24 @@
+"""What the scheduler has taken note of.
+
+A task that waits and goes on before the scheduler has noted that it waits is failed by Airflow. Neither people nor
+Quatrix are that quick; tests would be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from demo.airflow_settings import AIRFLOW_3
+
+if TYPE_CHECKING:
+    from demo.airflow_process import AirflowProcess
+
+
+def wait_until_noted(airflow: AirflowProcess, dag_id: str, run_id: str, task_id: str) -> None:
+    """Wait until the scheduler knows that a worker has handed a task over to wait."""
+    log = airflow.logs_folder / "components" / ("standalone.log" if AIRFLOW_3 else "scheduler.log")
+    key = f"executor event with state success for task instance TaskInstanceKey(dag_id='{dag_id}', task_id='{task_id}'"
+    noted = f"{key}, run_id='{run_id}'"
+    airflow.wait_until(
+        lambda: noted in log.read_text(errors="replace"), f"the scheduler knows that {dag_id}.{task_id} waits", 90
+    )
