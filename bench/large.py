@@ -115,8 +115,8 @@ def run(scratch: Path, *, quick: bool) -> Report:
         ]
     return Report(
         "One large file",
-        f"A file of {size // MIB:,} MiB goes up and comes down, {pairs} times with each client. Compared with rclone's "
-        f"quatrix backend at its defaults. {SETUP}",
+        f"A file of {size // MIB:,} MiB goes up and comes down, {pairs} times with each client, which go first "
+        f"in turns. Compared with rclone's quatrix backend at its defaults. {SETUP}",
         figures,
         goals,
         [CLIENT_NOTE],

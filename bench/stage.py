@@ -22,10 +22,7 @@ ROOT = Path(__file__).parents[1]
 API_KEY = "bench-key-of-the-emulator"
 OURS, RCLONE = "QuatrixHook", "rclone"
 UP, DOWN = "up", "down"
-SETUP = (
-    "The emulator runs in a process of its own and speaks TLS; both clients use the same API key, and take turns at "
-    "going first."
-)
+SETUP = "The emulator runs in a process of its own and speaks TLS; both clients use the same API key."
 CLIENT_NOTE = (
     "The QuatrixHook runs in a plain process with the connection in its environment. Its seconds and CPU seconds are "
     "those of the transfer, in an interpreter that has Airflow loaded and has asked one question, as a worker's has; "

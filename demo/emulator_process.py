@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+from demo.interruption import interruption_held
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,17 +35,18 @@ class EmulatorProcess:
     def __init__(self, log: Path, *arguments: str) -> None:
         self.log = log
         self.arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [str(Path(sys.executable).parent / "quatrix-emulator"), "--port", "0", *self.arguments]
-        with self.log.open("wb") as output:
-            # In a session of its own, so that Ctrl-C reaches whoever stops it in good order, and not itself.
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-            )
         try:
-            self.handle = EmulatorHandle(self._wait_for_url())
+            with self.log.open("wb") as output, interruption_held():
+                # In a session of its own, so that Ctrl-C reaches whoever stops it in good order, and not itself.
+                self._process = subprocess.Popen(  # noqa: S603 - our own command
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                )
+            self.handle = EmulatorHandle(self._wait_for_url(self._process))
         except BaseException:
             self._stop()
             raise
@@ -80,18 +82,20 @@ class EmulatorProcess:
 
         :raises EmulatorProcessError: it has ended.
         """
-        if self._process.poll() is not None:
+        if self._process is None or self._process.poll() is not None:
             raise EmulatorProcessError(f"The emulator has ended: {self.log.read_text().strip()} ({self.log})")
 
-    def _wait_for_url(self) -> str:
+    def _wait_for_url(self, process: subprocess.Popen[bytes]) -> str:
         ends = time.monotonic() + START_SECONDS
         while not (found := re.search(r"listening on (\S+)\n", self.log.read_text())):
-            if self._process.poll() is not None or time.monotonic() > ends:
+            if process.poll() is not None or time.monotonic() > ends:
                 raise EmulatorProcessError(f"The emulator did not start: {self.log.read_text().strip()} ({self.log})")
             time.sleep(0.05)
         return found[1]
 
     def _stop(self) -> None:
+        if self._process is None:
+            return
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_quatrix.api.errors import (
     Answer,
+    QuatrixApiError,
     QuatrixNotFound,
     QuatrixResponseError,
     QuatrixTransportError,
     malformed,
 )
 from airflow_provider_quatrix.api.models import ApiKey, FileKind, RemoteFile, UploadLink
-from airflow_provider_quatrix.api.retry import Repeat
+from airflow_provider_quatrix.api.retry import Repeat, may_repeat
 from airflow_provider_quatrix.api.transport import Call
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _IDS_AT_ONCE = 10
 # A job is known by its effect only. Jobs of the service take seconds; one that takes this long is stuck.
 _JOB_DEADLINE = 300.0
 _JOB_PAUSE = 1.0
+# A move whose answer gets lost is sent again this often, once it is known not to have happened.
+_MOST_MOVES = 4
 
 
 class IfExists(Enum):
@@ -188,6 +191,43 @@ class FilesApi:
         :return: the moved object, with the name it really got.
         """
         return self._one("moveone", file_id, folder_id, name, if_exists=if_exists, modified=modified)
+
+    def move_surely(
+        self,
+        file_id: str,
+        folder_id: str,
+        name: str,
+        *,
+        if_exists: IfExists,
+        modified: float | None = None,
+        is_moved: Callable[[RemoteFile], bool] | None = None,
+    ) -> RemoteFile:
+        """Move one object as :meth:`move` does; where the answer gets lost, look at the effect.
+
+        A move must not be sent again if it has happened, as it would meet its own result.
+
+        :param file_id: what.
+        :param folder_id: where to.
+        :param name: its name there.
+        :param if_exists: ``skip`` is the caller's to decide.
+        :param modified: modification time to give it.
+        :param is_moved: tells by the object whether it has happened; default: it has the wanted folder and name.
+        :return: the moved object, with the name it really got.
+        """
+        moves = 0
+        while True:
+            moves += 1
+            try:
+                return self.move(file_id, folder_id, name, if_exists=if_exists, modified=modified)
+            except (QuatrixTransportError, QuatrixResponseError, QuatrixApiError) as error:
+                if not may_repeat(error, Repeat.SAFE):
+                    raise
+                there = self.stat(file_id)
+                happened = (there.parent_id, there.name) == (folder_id, name) if is_moved is None else is_moved(there)
+                if happened:
+                    return there
+                if moves >= _MOST_MOVES:
+                    raise
 
     def copy(
         self, file_id: str, folder_id: str, name: str, *, if_exists: IfExists, modified: float | None = None

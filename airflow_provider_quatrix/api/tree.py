@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixNotFound, QuatrixTransportError, TransportStage
+from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixNotFound
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.models import FileKind, Found, RemoteFile
 from airflow_provider_quatrix.api.paths import InvalidPathError, join, split
@@ -152,7 +152,7 @@ class RemoteTree:
         """
 
         def move(file_id: str, folder_id: str, name: str, mode: IfExists) -> RemoteFile:
-            return self._move(file_id, folder_id, name, mode)
+            return self.files.move_surely(file_id, folder_id, name, if_exists=mode)
 
         return self._transplant(source, target, if_exists, move, create_parents=create_parents, known=known)
 
@@ -210,17 +210,6 @@ class RemoteTree:
         self.forget(source)
         self.forget(target)
         return Found((*new[:-1], done.name or new[-1]), done)
-
-    def _move(self, file_id: str, folder_id: str, name: str, if_exists: IfExists) -> RemoteFile:
-        try:
-            return self.files.move(file_id, folder_id, name, if_exists=if_exists)
-        except QuatrixTransportError as error:
-            if error.stage is not TransportStage.SENT:
-                raise
-            now = self.files.stat(file_id)
-            if (now.parent_id, now.name) != (folder_id, name):
-                raise
-            return now
 
     def delete(self, paths: Sequence[str], *, permanently: bool = False, missing_ok: bool = False) -> int:
         """Delete files and folders with all they hold.

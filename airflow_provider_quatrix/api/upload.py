@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_quatrix.api.digest import FileDigest
 from airflow_provider_quatrix.api.errors import (
-    QuatrixApiError,
     QuatrixConflict,
     QuatrixError,
     QuatrixNotFound,
     QuatrixPermissionDenied,
     QuatrixQuotaExceeded,
-    QuatrixResponseError,
     QuatrixTransferError,
-    QuatrixTransportError,
 )
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.paths import InvalidPathError, is_counted, join, split
-from airflow_provider_quatrix.api.retry import Repeat, may_repeat
+from airflow_provider_quatrix.api.retry import Repeat
 from airflow_provider_quatrix.api.transfer import (
     KEEPALIVE_SECONDS,
     SMALLEST_CHUNK,
@@ -48,10 +45,8 @@ log = logging.getLogger(__name__)
 
 # Modification times are kept to the microsecond, and pass through a float on the way.
 _SAME_TIME = 2e-6
-
-
-# A move whose answer gets lost is sent again this often, once it is known not to have happened.
-_MOST_MOVES = 4
+# An answer may get lost; that it does so every time has another reason.
+_MOST_LINKS = 4
 
 
 @dataclass(frozen=True)
@@ -222,6 +217,28 @@ def _skipped(there: RemoteFile, names: tuple[str, ...]) -> Transferred:
     return Transferred(join((*names[:-1], there.name or names[-1])), there.id, there.size, "", 0.0, skipped=True)
 
 
+def temporary_link(files: FilesApi, folder_id: str, temporary: str, size: int | None) -> UploadLink:
+    """Get permission to write a file under its temporary name.
+
+    :param files: the file calls.
+    :param folder_id: where.
+    :param temporary: name that nobody but this upload uses; what an earlier try left under it is removed.
+    :param size: bytes it will have, ``None`` if unknown.
+    :return: the key, and the name the file really got.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return files.upload_link(folder_id, temporary, size, repeat=Repeat.SAFE)
+        except QuatrixConflict:
+            # The last try was killed before it could note anything, or the answer to this one got lost.
+            left = files.find(temporary, folder_id)
+            if left is None or tries >= _MOST_LINKS:
+                raise
+            files.delete([left[0]], permanently=True)
+
+
 class _Upload:
     """One upload under way."""
 
@@ -307,7 +324,7 @@ class _Upload:
 
     def _sent_anew(self, temporary: str) -> UploadState:
         source = self._source
-        link = self._link(temporary)
+        link = temporary_link(self._files, self._folder_id, temporary, source.size)
         state = UploadState(
             target=join(self._names),
             size=source.size,
@@ -322,18 +339,6 @@ class _Upload:
             return self._send_from(state)
         except QuatrixNotFound:
             raise self._lost_place() from None
-
-    def _link(self, temporary: str) -> UploadLink:
-        size = self._source.size
-        try:
-            return self._files.upload_link(self._folder_id, temporary, size, repeat=Repeat.SAFE)
-        except QuatrixConflict:
-            # The last try was killed before it could note anything, or the answer to this one got lost.
-            left = self._files.find(temporary, self._folder_id)
-            if left is None:
-                raise
-            self._files.delete([left[0]], permanently=True)
-            return self._files.upload_link(self._folder_id, temporary, size, repeat=Repeat.SAFE)
 
     def _lost_place(self) -> QuatrixTransferError:
         try:
@@ -401,24 +406,20 @@ class _Upload:
 
     def _move(self, state: UploadState) -> RemoteFile:
         mode = IfExists.FAIL if self._if_exists is IfExists.SKIP else self._if_exists
-        moves = 0
-        while True:
-            moves += 1
-            try:
-                return self._files.move(
-                    state.file_id, self._folder_id, self._names[-1], if_exists=mode, modified=self._source.modified
-                )
-            except (QuatrixTransportError, QuatrixResponseError, QuatrixApiError) as error:
-                if not may_repeat(error, Repeat.SAFE):
-                    raise
-                # The move may have worked although its answer got lost, and must not be sent again unless it did not.
-                self._may_be_moved = True
-                there = self._files.stat(state.file_id)
-                if self._is_moved(there, state):
-                    return there
-                self._may_be_moved = False
-                if moves >= _MOST_MOVES:
-                    raise
+        # From here on the file may be in its place already, whatever an error says.
+        self._may_be_moved = True
+        try:
+            return self._files.move_surely(
+                state.file_id,
+                self._folder_id,
+                self._names[-1],
+                if_exists=mode,
+                modified=self._source.modified,
+                is_moved=lambda there: self._is_moved(there, state),
+            )
+        except _DEFINITE:
+            self._may_be_moved = False
+            raise
 
     def _note(self, state: UploadState) -> None:
         self._state = state

@@ -10,19 +10,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_quatrix.api.errors import (
-    QuatrixConflict,
     QuatrixError,
     QuatrixNotFound,
-    QuatrixResponseError,
     QuatrixTransferError,
-    QuatrixTransportError,
 )
 from airflow_provider_quatrix.api.paths import join, split
 from airflow_provider_quatrix.api.transfer import KEEPALIVE_SECONDS, temporary_name
+from airflow_provider_quatrix.api.upload import temporary_link
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.api.files import IfExists
-    from airflow_provider_quatrix.api.models import RemoteFile, UploadLink
+    from airflow_provider_quatrix.api.models import UploadLink
     from airflow_provider_quatrix.api.tree import RemoteTree
 
 
@@ -100,21 +98,10 @@ class PendingFile:
         self._folder_id = self._tree.folder_id(join(self._names[:-1]), create=self._create_parents)
         self._temporary = _names.take(self._path, self._owner)
         try:
-            self._link = self._permission(size)
+            self._link = temporary_link(self._files, self._folder_id, self._temporary, size)
         except BaseException:
             _names.give_back(self._temporary)
             raise
-
-    def _permission(self, size: int | None) -> UploadLink:
-        try:
-            return self._files.upload_link(self._folder_id, self._temporary, size)
-        except QuatrixConflict:
-            # Left by a try that was killed.
-            left = self._files.find(self._temporary, self._folder_id)
-            if left is None:
-                raise
-            self._files.delete([left[0]], permanently=True)
-            return self._files.upload_link(self._folder_id, self._temporary, size)
 
     def send(self, data: bytes) -> None:
         """Send the next bytes.
@@ -160,20 +147,10 @@ class PendingFile:
         """
         link = self._known()
         try:
-            self._move(link, if_exists)
+            self._files.move_surely(link.file_id, self._folder_id, self._names[-1], if_exists=if_exists)
         except QuatrixNotFound:
             raise self._lost() from None
         self._forget()
-
-    def _move(self, link: UploadLink, if_exists: IfExists) -> RemoteFile:
-        try:
-            return self._files.move(link.file_id, self._folder_id, self._names[-1], if_exists=if_exists)
-        except (QuatrixTransportError, QuatrixResponseError):
-            # The move may have worked although its answer got lost.
-            there = self._files.stat(link.file_id)
-            if (there.parent_id, there.name) != (self._folder_id, self._names[-1]):
-                raise
-            return there
 
     def discard(self) -> None:
         """Remove what was written; if that fails, another try of the same owner removes it."""

@@ -274,8 +274,15 @@ def test_refused_move_leaves_nothing(fs: QuatrixFileSystem, tidy: EmulatorHandle
     assert paths(tidy) == []
 
 
-def test_lost_move_leaves_nothing(fs: QuatrixFileSystem, tidy: EmulatorHandle) -> None:
+def test_lost_move_is_sent_again(fs: QuatrixFileSystem, tidy: EmulatorHandle) -> None:
     tidy.fault("file/moveone", cut="connection")
+    fs.pipe("/out/file.bin", b"data")
+    assert tidy.counters["faults"] == 1
+    assert tidy.read_file(EMAIL, "/out/file.bin") == b"data"
+
+
+def test_move_that_is_always_lost_leaves_nothing(fs: QuatrixFileSystem, tidy: EmulatorHandle) -> None:
+    tidy.fault("file/moveone", cut="connection", times=None)
     with pytest.raises(QuatrixTransportError):
         fs.pipe("/out/file.bin", b"data")
     assert paths(tidy) == []
