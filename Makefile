@@ -46,7 +46,7 @@ lint: .venv-3.3/.installed ## Check style, types, import contracts and the Docke
 	.venv-3.3/bin/ruff check
 	.venv-3.3/bin/ruff format --check
 	.venv-3.3/bin/mypy
-	.venv-3.3/bin/lint-imports --config setup.cfg --no-logo
+	.venv-3.3/bin/lint-imports --config setup.cfg
 	.venv-3.3/bin/hadolint docker/Dockerfile
 
 .PHONY: bench

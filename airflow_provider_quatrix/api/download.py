@@ -26,11 +26,11 @@ from airflow_provider_quatrix.api.paths import is_counted, safe_local_name
 from airflow_provider_quatrix.api.transfer import (
     BLOCK,
     KEEPALIVE_SECONDS,
-    MIB,
     Transferred,
     part_name,
     part_prefix,
 )
+from airflow_provider_quatrix.api.writeback import Writeback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +46,6 @@ log = logging.getLogger(__name__)
 # A stream that breaks is taken up again as often as it brings something; without progress this often.
 _MOST_BREAKS = 6
 _PAUSE = 0.5
-# Bytes after which the disk is asked to begin with them.
-_WRITEBACK = 32 * MIB
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -168,6 +166,7 @@ class _Download:
         """
         fd = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._digest = FileDigest(fd, self._remote.size)
+        self._writeback = Writeback(fd)
         try:
             offset = self._resume_at(fd)
             self._check_room(offset)
@@ -183,9 +182,10 @@ class _Download:
                         )
                     self._sleep(_PAUSE * 2**breaks)
                 offset = reached
-            os.fsync(fd)
+            self._writeback.finish()
             return self._digest.finish()
         finally:
+            self._writeback.close()
             self._digest.close()
             os.close(fd)
 
@@ -249,7 +249,6 @@ class _Download:
 
     def _write(self, fd: int, offset: int, response: requests.Response) -> int:
         raw, digest, size = response.raw, self._digest, self._remote.size
-        kept = offset
         try:
             while data := raw.read(BLOCK, decode_content=False):
                 if offset + len(data) > size:
@@ -259,9 +258,7 @@ class _Download:
                     written += os.pwrite(fd, data[written:] if written else data, offset + written)
                 offset += len(data)
                 digest.reach(offset)
-                if offset - kept >= _WRITEBACK:
-                    _begin_writeback(fd, kept, offset)
-                    kept = offset
+                self._writeback.reach(offset)
                 if self._progress is not None:
                     self._progress(len(data))
                 self._keep_session()
@@ -279,13 +276,6 @@ class _Download:
             f"Quatrix announced {self._remote.size} bytes for {self._remote.name!r}, but sent {what}: the file may "
             "have changed meanwhile; try again"
         )
-
-
-def _begin_writeback(fd: int, start: int, end: int) -> None:
-    """Let the disk begin with what was written, so that there is little left to wait for at the end."""
-    if hasattr(os, "posix_fadvise"):
-        # Linux begins to write dirty pages by this, and drops only those that are on the disk already.
-        os.posix_fadvise(fd, start, end - start, os.POSIX_FADV_DONTNEED)
 
 
 def _put_in_place(part: Path, target: Path, modified: float, *, replace: bool) -> None:
