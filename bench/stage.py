@@ -94,7 +94,7 @@ class Stage:
         :param timeout: seconds until it is killed.
         :return: what it cost.
         """
-        before = self.handle.requests
+        before = self._settled()
         _, text = run(
             [sys.executable, "-m", "bench.client", *arguments], env=self._our_env(), cwd=ROOT, timeout=timeout
         )
@@ -109,7 +109,7 @@ class Stage:
         :param timeout: seconds until it is killed.
         :return: what it cost.
         """
-        before = self.handle.requests
+        before = self._settled()
         program = Path(sys.executable).parent / "rclone"
         if not program.exists():
             raise BenchError("rclone is missing: install the extra `bench`")
@@ -117,9 +117,13 @@ class Stage:
         return Transfer(usage.wall, usage.cpu, usage.peak, 0, self.handle.requests - before)
 
     def clear(self) -> None:
-        """Delete all remote files, and let what was written before reach the disk, so that it disturbs nobody."""
+        """Delete all remote files."""
         self.handle.reset()
+
+    def _settled(self) -> int:
+        """Let what was written before reach the disk, so that nobody waits for it later; return the calls so far."""
         os.sync()
+        return self.handle.requests
 
     def _our_env(self) -> dict[str, str]:
         extra = {"api_key": API_KEY, "verify": str(self._ca)}
