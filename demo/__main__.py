@@ -62,6 +62,7 @@ def run(home: Path, dags: Path) -> list[Outcome]:
         variables = {
             "AIRFLOW_CONN_QUATRIX_DEFAULT": json.dumps(emulator.connection),
             "QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files"),
+            "AIRFLOW__QUATRIX__LOCK_DIR": str(home.resolve() / "locks"),
             # Only the runs that are counted: a DAG with a schedule would begin another one when it is unpaused.
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
         }

@@ -35,7 +35,10 @@ def serve(home: Path) -> None:
     with ExitStack() as running:
         say("Starting the emulator and Airflow ...")
         emulator = running.enter_context(EmulatorProcess(home / "logs" / "components" / "emulator.log"))
-        variables = {"QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files")}
+        variables = {
+            "QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files"),
+            "AIRFLOW__QUATRIX__LOCK_DIR": str(home.resolve() / "locks"),
+        }
         airflow = AirflowProcess(home, dags_folder=ROOT / "dags", env=variables)
         airflow.migrate()
         # In the database, not in the environment, so that the web interface shows it.
