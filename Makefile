@@ -51,7 +51,7 @@ lint: .venv-3.3/.installed ## Check style, types, import contracts and the Docke
 
 .PHONY: bench
 bench: .venv-3.3/.installed ## Measure, and write docs/benchmarks.md.
-	$(PY) -m bench
+	$(PY) -m bench --write
 
 .PHONY: wheel
 wheel: .venv-3.3/.installed ## Build the wheel into dist/.
