@@ -19,7 +19,7 @@ from demo.airflow_process import AirflowProcess
 from demo.emulator_process import EMAIL, PASSWORD, EmulatorProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bench.measure import Usage
 
@@ -46,20 +46,28 @@ HTTP_SENSOR_NOTE = (
 class Sizes:
     """How much is measured.
 
-    :param waits: sensors.
+    :param runs: runs of the DAG, all at a time.
+    :param waits_per_run: sensors in each. The triggerer loads a task's whole DAG for each that starts there, so that
+        many small runs measure the waiting, and one large one would measure that.
     :param interval: seconds between looks.
     :param intervals: of waiting that are measured.
     :param end_seconds: how long the tasks may take to end after the block was lifted.
     """
 
-    waits: int
+    runs: int
+    waits_per_run: int
     interval: float
     intervals: int
     end_seconds: float
 
+    @property
+    def waits(self) -> int:
+        """Sensors in all."""
+        return self.runs * self.waits_per_run
 
-FULL = Sizes(waits=1000, interval=20.0, intervals=6, end_seconds=1800.0)
-QUICK = Sizes(waits=5, interval=2.0, intervals=3, end_seconds=120.0)
+
+FULL = Sizes(runs=20, waits_per_run=50, interval=20.0, intervals=6, end_seconds=1200.0)
+QUICK = Sizes(runs=2, waits_per_run=3, interval=2.0, intervals=3, end_seconds=120.0)
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,10 @@ class Waiting:
         :return: how it went.
         """
         sizes, handle = self._sizes, self._emulator.handle
-        run_id = self._airflow.trigger(self._dag_id)
-        self._until(run_id, lambda states: states["deferred"] == sizes.waits, START_SECONDS)
+        runs = [self._airflow.trigger(self._dag_id) for _ in range(sizes.runs)]
+        waiting = self._until(runs, lambda states: states["deferred"] == sizes.waits, START_SECONDS)
+        if waiting["deferred"] != sizes.waits:
+            raise BenchError(f"only {waiting['deferred']} of {sizes.waits} tasks wait after {START_SECONDS:g} s")
         # The triggerer takes them up after they are deferred; by now the last has begun to ask.
         time.sleep(2 * sizes.interval)
         before = handle.counters
@@ -132,10 +142,10 @@ class Waiting:
         after = handle.counters
         handle.unblock_user(EMAIL)
         began = time.monotonic()
-        self._until(run_id, lambda states: states["deferred"] == 0, sizes.end_seconds)
+        self._until(runs, lambda states: states["deferred"] == 0, sizes.end_seconds)
         released = time.monotonic() - began
         states = self._until(
-            run_id, lambda states: states["success"] + states["failed"] == sizes.waits, sizes.end_seconds
+            runs, lambda states: states["success"] + states["failed"] == sizes.waits, sizes.end_seconds
         )
         return Outcome(
             calls=(after["requests"] - before["requests"]) / sizes.intervals,
@@ -146,11 +156,13 @@ class Waiting:
             green=states["success"],
         )
 
-    def _until(self, run_id: str, condition: Callable[[Counter[str]], bool], timeout: float) -> Counter[str]:
+    def _until(self, runs: Sequence[str], condition: Callable[[Counter[str]], bool], timeout: float) -> Counter[str]:
         """Look at the tasks' states until they are as wanted; return them, or what they are when the time is over."""
         ends = time.monotonic() + timeout
         while True:
-            states = Counter(str(task["state"]) for task in self._airflow.task_instances(self._dag_id, run_id))
+            states = Counter(
+                str(task["state"]) for run_id in runs for task in self._airflow.task_instances(self._dag_id, run_id)
+            )
             if condition(states) or time.monotonic() > ends:
                 return states
             time.sleep(LOOK_SECONDS)
@@ -171,7 +183,8 @@ def run(scratch: Path, *, quick: bool) -> Report:
             "AIRFLOW_CONN_QUATRIX_DEFAULT": json.dumps(emulator.connection),
             "AIRFLOW_CONN_QUATRIX_HTTP": json.dumps(http),
             "AIRFLOW__QUATRIX__LOCK_DIR": str(scratch / "locks"),
-            "BENCH_WAITS": str(sizes.waits),
+            "BENCH_RUNS": str(sizes.runs),
+            "BENCH_WAITS_PER_RUN": str(sizes.waits_per_run),
             "BENCH_INTERVAL": str(sizes.interval),
             "BENCH_SESSION": _signed_in(emulator),
         }
@@ -204,7 +217,8 @@ def _report(sizes: Sizes, outcomes: dict[str, Outcome]) -> Report:
     ours = outcomes[OURS]
     return Report(
         "Waiting",
-        f"{sizes.waits} sensors in one triggerer wait for one blocked session and look every {sizes.interval:g} s. "
+        f"{sizes.waits:,} sensors in one triggerer, in {sizes.runs} runs of one DAG, wait for one blocked session and "
+        f"look every {sizes.interval:g} s. "
         "Compared with as many deferrable HttpSensors of the http provider that ask for keepalive with a session of "
         "the same user. Both start from the triggerer; the HttpSensor by a subclass, which spares it a first worker.",
         [

@@ -13,7 +13,8 @@ from airflow.triggers.base import StartTriggerArgs
 from airflow_provider_quatrix.operators.session import QuatrixLoginOperator
 from airflow_provider_quatrix.sensors.captcha import QuatrixCaptchaSensor
 
-WAITS = int(os.environ["BENCH_WAITS"])
+RUNS = int(os.environ["BENCH_RUNS"])
+WAITS = int(os.environ["BENCH_WAITS_PER_RUN"])
 INTERVAL = float(os.environ["BENCH_INTERVAL"])
 TIMEOUT = 4 * 3600
 
@@ -42,11 +43,11 @@ class HttpSensorFromTrigger(HttpSensor):
 with DAG("bench_waiting_sign_in", schedule=None, catchup=False):
     QuatrixLoginOperator(task_id="sign_in")
 
-with DAG("bench_waiting_captcha_sensor", schedule=None, catchup=False):
+with DAG("bench_waiting_captcha_sensor", schedule=None, catchup=False, max_active_runs=RUNS):
     for number in range(WAITS):
         QuatrixCaptchaSensor(task_id=f"wait_{number}", deferrable=True, poke_interval=INTERVAL, timeout=TIMEOUT)
 
-with DAG("bench_waiting_http_sensor", schedule=None, catchup=False):
+with DAG("bench_waiting_http_sensor", schedule=None, catchup=False, max_active_runs=RUNS):
     for number in range(WAITS):
         HttpSensorFromTrigger(
             task_id=f"wait_{number}",
