@@ -50,7 +50,7 @@ def test_a_bench_runs_in_small(name: str) -> None:
         ("logins", {"BENCH_TASKS": "3"}, {"bench_logins_shared": 1, "bench_logins_basic": 1}),
         (
             "waiting",
-            {"BENCH_WAITS": "3", "BENCH_INTERVAL": "5", "BENCH_SESSION": "none"},
+            {"BENCH_RUNS": "2", "BENCH_WAITS_PER_RUN": "3", "BENCH_INTERVAL": "5", "BENCH_SESSION": "none"},
             {"bench_waiting_sign_in": 1, "bench_waiting_captcha_sensor": 3, "bench_waiting_http_sensor": 3},
         ),
     ],
