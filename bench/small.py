@@ -73,6 +73,8 @@ def run(scratch: Path, *, quick: bool) -> Report:
     """
     count, rounds = (QUICK_COUNT, QUICK_ROUNDS) if quick else (COUNT, ROUNDS)
     with Stage(scratch) as stage:
+        # What a folder costs whatever is in it, and its first file.
+        alone = stage.ours("upload", write_files(scratch / "alone", 1, SIZE), "/alone/")
         costs = play(stage, write_files(scratch / "source", count, SIZE), rounds)
     figures, goals = [], []
     for way, by_subject in costs.items():
@@ -87,8 +89,8 @@ def run(scratch: Path, *, quick: bool) -> Report:
         ratios = [Figure("", "", seconds, other).ratio(OURS) for other in (RCLONE, RCLONE_MANY)]
         gain = 1 / max(ratio or 1.0 for ratio in ratios)
         goals.append(at_least(f"{way} is at least {LEAST_GAIN:g} times as fast as rclone", gain, LEAST_GAIN))
-    most = max(cost.calls / count for cost in costs[UP][OURS])
-    goals.append(at_most(f"at most {MOST_CALLS:g} API calls for each new file", most, MOST_CALLS))
+    most = max((cost.calls - alone.calls) / (count - 1) for cost in costs[UP][OURS])
+    goals.append(at_most(f"at most {MOST_CALLS:g} API calls for each further new file", most, MOST_CALLS))
     return Report(
         "Many small files",
         f"{count:,} files of 4 KiB in one folder go up and come down, {rounds} times with each client; the QuatrixHook "
@@ -96,5 +98,9 @@ def run(scratch: Path, *, quick: bool) -> Report:
         f"{SETUP}",
         figures,
         goals,
-        [CLIENT_NOTE, "rclone's backend paces itself to 100 API calls a second, whatever the number of transfers."],
+        [
+            CLIENT_NOTE,
+            "rclone's backend paces itself to 100 API calls a second, whatever the number of transfers.",
+            f"A further file is one more in the same upload; the folder and its first took {alone.calls} API calls.",
+        ],
     )
