@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import copy
-import threading
-import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -216,47 +214,6 @@ def test_an_old_time_does_not_make_a_file_old_that_has_just_begun_to_arrive(quat
     assert sensor.look() is False
     quatrix_emulator.advance(70)
     assert sensor.look()
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_half_written_file_is_never_found(mode: str, quatrix_emulator: EmulatorHandle) -> None:
-    folder(quatrix_emulator)
-    files = QuatrixHook().client.files
-    chunk, chunks = b"x" * 1000, 6
-    sizes_seen: set[int] = set()
-
-    def write() -> None:
-        folder_id = files.find("in")[0]
-        link = files.upload_link(folder_id, "big.csv", len(chunk) * chunks)
-        for number in range(chunks):
-            files.upload_chunk(link.key, number * 1000, 1000, 1000 * chunks, lambda: Body(chunk))
-            sizes_seen.update(entry["size"] for entry in quatrix_emulator.files(EMAIL) if entry["type"] == "F")
-            time.sleep(0.8)
-        files.finalize(link.key, None)
-
-    writer = threading.Thread(target=write)
-    with new_dag() as dag:
-        QuatrixFileSensor(task_id="wait", path="/in/*.csv", min_age=3, poke_interval=1, **MODES[mode])
-    writer.start()
-    wait = run(dag).tasks["wait"]
-    writer.join()
-    # Others could see it grow all the while.
-    assert {1000, 3000, 5000} < sizes_seen
-    assert [(entry["path"], entry["size"]) for entry in wait.xcom] == [("/in/big.csv", 6000)]
-
-
-class Body:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def read(self, size: int = -1, /) -> bytes:
-        end = len(self._data) if size < 0 else self._at + size
-        data, self._at = self._data[self._at : end], min(end, len(self._data))
-        return data
 
 
 def test_a_folder_that_was_replaced_is_found_again(quatrix_emulator: EmulatorHandle) -> None:
