@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from airflow_provider_quatrix.api.transfer import (
     Transferred,
     part_name,
     part_prefix,
+    prefix_of_part,
 )
 from airflow_provider_quatrix.api.writeback import Writeback
 
@@ -71,6 +73,8 @@ class Downloader:
         self._further_try = further_try
         self._progress = progress
         self._sleep = sleep
+        self._parts: dict[Path, dict[str, list[Path]]] = {}
+        self._listing = threading.Lock()
 
     def download(self, remote: RemoteFile, target: Path, *, if_exists: IfExists = IfExists.FAIL) -> Transferred:
         """Download one file; nobody sees it under its final name before it is whole.
@@ -125,14 +129,23 @@ class Downloader:
                 return Transferred(str(entry), remote.id, remote.size, "", 0.0, skipped=True)
         return None
 
-    @staticmethod
-    def _clear_others(target: Path, part: Path) -> None:
+    def _clear_others(self, target: Path, part: Path) -> None:
         """Remove parts of earlier versions of the same file, which nobody will resume."""
-        prefix = part_prefix(target.name)
-        for entry in target.parent.glob(f"{prefix}*"):
-            if entry.name != part.name:
+        for other in self._parts_in(target.parent).get(part_prefix(target.name), ()):
+            if other.name != part.name:
                 with suppress(OSError):
-                    entry.unlink()
+                    other.unlink()
+
+    def _parts_in(self, folder: Path) -> dict[str, list[Path]]:
+        """Return what earlier tries left in a folder, listed once however many files go there, by prefix."""
+        with self._listing:
+            if folder not in self._parts:
+                parts: dict[str, list[Path]] = {}
+                for entry in folder.iterdir():
+                    if (prefix := prefix_of_part(entry.name)) is not None:
+                        parts.setdefault(prefix, []).append(entry)
+                self._parts[folder] = parts
+            return self._parts[folder]
 
 
 def _is_copy(path: Path, remote: RemoteFile) -> bool:

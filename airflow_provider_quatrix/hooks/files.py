@@ -291,7 +291,7 @@ class FileCalls:
             base.mkdir(parents=True, exist_ok=True)
         elif not base.is_dir():
             raise FileNotFoundError(f"There is no local folder {str(base)!r}: make it, or set create_parents")
-        for folder in (*plan.folders, *(job.target.parent for job in plan.jobs)):
+        for folder in dict.fromkeys((*plan.folders, *(job.target.parent for job in plan.jobs))):
             folder.mkdir(parents=True, exist_ok=True)
         progress = TransferLog(sum(job.remote.size for job in plan.jobs))
         downloader = Downloader(self.client.files, further_try=further_try, progress=progress.moved)

@@ -9,6 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, task
 from dag_runs import logged_cleanly, new_dag, run
 
+from airflow_provider_quatrix.api.transfer import part_name, temporary_name
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.operators.files import (
     QuatrixCopyOperator,
@@ -241,6 +242,24 @@ def test_trees_patterns_and_lists_in_both_directions(quatrix_emulator: EmulatorH
     # A list gives a list, whatever it holds.
     assert all(isinstance(outcome.tasks[name].xcom, list) for name in ("tree", "pattern", "several", "one", "down_one"))
     assert [result["path"] for result in outcome.tasks["one"].xcom] == ["/up/one/a.csv"]
+
+
+def test_what_earlier_downloads_left_is_removed_with_one_listing_for_all(
+    quatrix_emulator: EmulatorHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, data in TREE.items():
+        quatrix_emulator.put_file(EMAIL, f"/in/{name}", data)
+    of_an_older_version = tmp_path / part_name("a.csv", "as it was before")
+    of_another_file = tmp_path / part_name("other.csv", "1")
+    no_part = tmp_path / temporary_name("a.csv")
+    for path in (of_an_older_version, of_another_file, no_part):
+        path.touch()
+    listed: list[Path] = []
+    iterdir = type(tmp_path).iterdir
+    monkeypatch.setattr(type(tmp_path), "iterdir", lambda path: listed.append(path) or iterdir(path))
+    QuatrixHook().download("/in/", tmp_path)
+    assert sorted(listed) == [tmp_path, tmp_path / "deep", tmp_path / "deep" / "er"]
+    assert on_disk(tmp_path) == TREE | {of_another_file.name: b"", no_part.name: b""}
 
 
 def test_moves_copies_and_deletions_of_many(quatrix_emulator: EmulatorHandle) -> None:
