@@ -140,11 +140,12 @@ class Downloader:
         """Return what earlier tries left in a folder, listed once however many files go there, by prefix."""
         with self._listing:
             if folder not in self._parts:
-                parts: dict[str, list[Path]] = {}
-                for entry in folder.iterdir():
-                    if (prefix := prefix_of_part(entry.name)) is not None:
-                        parts.setdefault(prefix, []).append(entry)
-                self._parts[folder] = parts
+                parts = self._parts[folder] = {}
+                # A folder may be one to write into only; one that is gone is reported when its file is opened.
+                with suppress(OSError):
+                    for entry in folder.iterdir():
+                        if (prefix := prefix_of_part(entry.name)) is not None:
+                            parts.setdefault(prefix, []).append(entry)
             return self._parts[folder]
 
 

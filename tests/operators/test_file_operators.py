@@ -9,6 +9,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, task
 from dag_runs import logged_cleanly, new_dag, run
 
+from airflow_provider_quatrix.api.download import Downloader
+from airflow_provider_quatrix.api.errors import QuatrixTransferError
 from airflow_provider_quatrix.api.transfer import part_name, temporary_name
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.operators.files import (
@@ -260,6 +262,13 @@ def test_what_earlier_downloads_left_is_removed_with_one_listing_for_all(
     QuatrixHook().download("/in/", tmp_path)
     assert sorted(listed) == [tmp_path, tmp_path / "deep", tmp_path / "deep" / "er"]
     assert on_disk(tmp_path) == TREE | {of_another_file.name: b"", no_part.name: b""}
+
+
+def test_a_local_folder_that_vanishes_is_named(quatrix_emulator: EmulatorHandle, tmp_path: Path) -> None:
+    quatrix_emulator.put_file(EMAIL, "/in/a.csv", OLD)
+    hook = QuatrixHook()
+    with pytest.raises(QuatrixTransferError, match=r"gone/a\.csv cannot be written: No such file or directory"):
+        Downloader(hook.client.files).download(hook.stat("/in/a.csv"), tmp_path / "gone" / "a.csv")
 
 
 def test_moves_copies_and_deletions_of_many(quatrix_emulator: EmulatorHandle) -> None:
