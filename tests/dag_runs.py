@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 AIRFLOW_3 = not __version__.startswith("2.")
 BUNDLE = "dags-folder"
+# The ways in which a sensor waits, as its arguments.
+MODES: dict[str, dict[str, Any]] = {
+    "poke": {"mode": "poke"},
+    "reschedule": {"mode": "reschedule"},
+    "deferrable": {"deferrable": True},
+}
 
 # Airflow 2 can map none of its tables before all of them are known.
 import_all_models()

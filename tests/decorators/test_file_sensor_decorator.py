@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, task
-from dag_runs import logged_cleanly, new_dag, once, run, through_serialization
+from dag_runs import MODES, logged_cleanly, new_dag, once, run, through_serialization
 
 from airflow_provider_quatrix.decorators.files import quatrix_file_sensor_task
 from airflow_provider_quatrix.pytest_plugin import EMAIL
@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.emulator.handle import EmulatorHandle
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
-
-MODES: dict[str, dict[str, Any]] = {
-    "poke": {"mode": "poke"},
-    "reschedule": {"mode": "reschedule"},
-    "deferrable": {"deferrable": True},
-}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from dag_runs import new_dag, once, run
+from dag_runs import MODES, new_dag, once, run
 from rclone_client import API_KEY, EMAIL
-from test_rclone_folders import NAMES
+from rclone_files import LOCAL_NAMES, fill
 
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.sensors.files import QuatrixFileSensor
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("airflow_db")
 
-WAYS: dict[str, dict[str, Any]] = {
-    "poke": {"mode": "poke"},
-    "reschedule": {"mode": "reschedule"},
-    "deferrable": {"deferrable": True},
-}
-# A local name has at most 255 bytes, one on the service 255 characters.
-LOCAL_NAMES = [name for name in NAMES if len(name.encode()) < 256]
-
 
 @pytest.fixture
 def hook(rclone: Rclone, quatrix_connection: QuatrixConnection) -> QuatrixHook:
@@ -40,13 +32,12 @@ def hook(rclone: Rclone, quatrix_connection: QuatrixConnection) -> QuatrixHook:
     return QuatrixHook(quatrix_connection(host=rclone.emulator.url, login=None, password=None, extra=extra))
 
 
-def fill(folder: Path) -> dict[str, tuple[int, str]]:
+def fill_with_all_names(folder: Path) -> dict[str, tuple[int, str]]:
     """Make a tree with all names and some sizes, and return what :func:`facts` says of it."""
     sizes = {name: number for number, name in enumerate(LOCAL_NAMES)} | {"empty": 0, "large": 20_000_000}
-    for number, (name, size) in enumerate(sizes.items()):
+    fill(folder, sizes | {f"deep/er ü/{name}": size for name, size in sizes.items()})
+    for number, name in enumerate(sizes):
         for path in (folder / name, folder / "deep" / "er ü" / name):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(os.urandom(size))
             os.utime(path, ns=(0, 1_700_000_000_123_456_000 + number * 1_000))
     return facts(folder)
 
@@ -64,7 +55,7 @@ def facts(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def test_the_hook_reads_what_rclone_wrote(rclone: Rclone, hook: QuatrixHook, source: Path, tmp_path: Path) -> None:
-    there = fill(source)
+    there = fill_with_all_names(source)
     rclone("copy", source, "q:data")
     assert {found.path.removeprefix("/data/") for found in hook.list_files("/data", recursive=True)} - set(there) == {
         "deep",
@@ -78,7 +69,7 @@ def test_the_hook_reads_what_rclone_wrote(rclone: Rclone, hook: QuatrixHook, sou
 
 
 def test_rclone_reads_what_the_hook_wrote(rclone: Rclone, hook: QuatrixHook, source: Path, tmp_path: Path) -> None:
-    there = fill(source)
+    there = fill_with_all_names(source)
     hook.upload(source, "/data/", create_parents=True)
     rclone("check", "--download", source, "q:data")
     rclone("copy", "q:data", tmp_path / "back")
@@ -90,7 +81,7 @@ def test_rclone_reads_what_the_hook_wrote(rclone: Rclone, hook: QuatrixHook, sou
 
 
 def test_each_goes_on_with_what_the_other_moved(rclone: Rclone, hook: QuatrixHook, source: Path) -> None:
-    fill(source)
+    fill_with_all_names(source)
     rclone("copy", source, "q:data")
     hook.move("/data/deep", "/moved")
     hook.copy("/moved/er ü", "/copied")
@@ -103,11 +94,11 @@ def test_each_goes_on_with_what_the_other_moved(rclone: Rclone, hook: QuatrixHoo
     assert hook.exists("/copied/empty")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", MODES)
 def test_a_file_that_rclone_is_still_writing_is_never_found(
-    way: str, rclone: Rclone, hook: QuatrixHook, source: Path
+    mode: str, rclone: Rclone, hook: QuatrixHook, source: Path
 ) -> None:
-    (source / "big.csv").write_bytes(os.urandom(8_000_000))
+    fill(source, {"big.csv": 8_000_000})
     rclone.emulator.make_folder(EMAIL, "/in")
     looks: dict[int, int] = {}
     slowly = ("--bwlimit=1M", "--quatrix-minimal-chunk-size=100k", "--quatrix-effective-upload-time=500ms")
@@ -128,7 +119,7 @@ def test_a_file_that_rclone_is_still_writing_is_never_found(
             process.communicate()
 
     with new_dag() as dag:
-        QuatrixFileSensor(task_id="wait", path="/in/*.csv", min_age=3, poke_interval=1, **WAYS[way])
+        QuatrixFileSensor(task_id="wait", path="/in/*.csv", min_age=3, poke_interval=1, **MODES[mode])
     with once(lambda: listings() > 0, write):
         wait = run(dag).tasks["wait"]
     # It grew, and the sensor looked, all the while.

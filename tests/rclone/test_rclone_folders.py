@@ -7,24 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rclone_client import API_KEY, EMAIL
+from rclone_files import LOCAL_NAMES, NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rclone_client import Rclone
-
-NAMES = [
-    "spaces  in side",
-    " leading space",
-    "Grüße - 文件 - 😀",
-    "e\u0301 is not \u00e9",
-    "\u00e9",
-    "#%?&=+;:@[]{}~'\"`$^*<>|!,",
-    ".hidden",
-    "trailing dot.",
-    "x" * 255,
-    "ü" * 255,
-]
 
 
 def write(folder: Path, *names: str) -> None:
@@ -39,14 +27,12 @@ def ids(rclone: Rclone) -> dict[str, str]:
 
 
 def test_names_both_ways(rclone: Rclone, source: Path, tmp_path: Path) -> None:
-    # A local name has at most 255 bytes, one on the service 255 characters.
-    local = [name for name in NAMES if len(name.encode()) < 256]
-    write(source, *local)
+    write(source, *LOCAL_NAMES)
     rclone("copy", source, "q:data")
-    assert {path.removeprefix("/data/") for path in ids(rclone) if path != "/data"} == set(local)
+    assert {path.removeprefix("/data/") for path in ids(rclone) if path != "/data"} == set(LOCAL_NAMES)
     rclone("copy", "q:data", tmp_path / "back")
     assert {path.name: path.read_text() for path in (tmp_path / "back").iterdir()} == {
-        name: f"content of {name}" for name in local
+        name: f"content of {name}" for name in LOCAL_NAMES
     }
 
 

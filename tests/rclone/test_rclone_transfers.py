@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rclone_client import EMAIL
+from rclone_files import fill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,13 +22,6 @@ SMALL_CHUNKS = (
     "--quatrix-maximal-summary-chunk-size=400k",
     "--quatrix-effective-upload-time=1ms",
 )
-
-
-def fill(folder: Path, sizes: dict[str, int]) -> None:
-    for name, size in sizes.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(size))
 
 
 def remote_paths(rclone: Rclone, below: str) -> list[str]:

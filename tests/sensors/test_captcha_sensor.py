@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
     BaseOperator,
     XComArg,
 )
-from dag_runs import logged_cleanly, new_dag, once, run, stored_timeout, through_serialization
+from dag_runs import MODES, logged_cleanly, new_dag, once, run, stored_timeout, through_serialization
 
 from airflow_provider_quatrix.api import QuatrixTransportError
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
@@ -34,11 +34,6 @@ pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
 
 API_KEY = "Key-0123456789abcdef"
 WRONG = "wrong-Passw0rd"
-MODES: dict[str, dict[str, Any]] = {
-    "poke": {"mode": "poke"},
-    "reschedule": {"mode": "reschedule"},
-    "deferrable": {"deferrable": True},
-}
 
 
 def nothing(_emulator: EmulatorHandle) -> None:

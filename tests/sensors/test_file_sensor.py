@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseOperator, task
-from dag_runs import logged_cleanly, new_dag, once, run, through_serialization
+from dag_runs import MODES, logged_cleanly, new_dag, once, run, through_serialization
 
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
 
-MODES: dict[str, dict[str, Any]] = {
-    "poke": {"mode": "poke"},
-    "reschedule": {"mode": "reschedule"},
-    "deferrable": {"deferrable": True},
-}
 LISTING = ("GET", "file/metadata/{id}")
 OLD_TIME = 1_700_000_000.25
 
