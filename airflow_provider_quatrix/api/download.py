@@ -28,9 +28,9 @@ from airflow_provider_quatrix.api.transfer import (
     BLOCK,
     KEEPALIVE_SECONDS,
     Transferred,
+    is_temporary,
     part_name,
     part_prefix,
-    prefix_of_part,
 )
 from airflow_provider_quatrix.api.writeback import Writeback
 
@@ -73,7 +73,7 @@ class Downloader:
         self._further_try = further_try
         self._progress = progress
         self._sleep = sleep
-        self._parts: dict[Path, dict[str, list[Path]]] = {}
+        self._left: dict[Path, list[Path]] = {}
         self._listing = threading.Lock()
 
     def download(self, remote: RemoteFile, target: Path, *, if_exists: IfExists = IfExists.FAIL) -> Transferred:
@@ -131,22 +131,21 @@ class Downloader:
 
     def _clear_others(self, target: Path, part: Path) -> None:
         """Remove parts of earlier versions of the same file, which nobody will resume."""
-        for other in self._parts_in(target.parent).get(part_prefix(target.name), ()):
-            if other.name != part.name:
+        prefix = part_prefix(target.name)
+        for left in self._left_in(target.parent):
+            if left.name.startswith(prefix) and left.name != part.name:
                 with suppress(OSError):
-                    other.unlink()
+                    left.unlink()
 
-    def _parts_in(self, folder: Path) -> dict[str, list[Path]]:
-        """Return what earlier tries left in a folder, listed once however many files go there, by prefix."""
+    def _left_in(self, folder: Path) -> list[Path]:
+        """Return what earlier tries left in a folder, which is listed once however many files go there."""
         with self._listing:
-            if folder not in self._parts:
-                parts = self._parts[folder] = {}
+            if folder not in self._left:
+                left = self._left[folder] = []
                 # A folder may be one to write into only; one that is gone is reported when its file is opened.
                 with suppress(OSError):
-                    for entry in folder.iterdir():
-                        if (prefix := prefix_of_part(entry.name)) is not None:
-                            parts.setdefault(prefix, []).append(entry)
-            return self._parts[folder]
+                    left += (entry for entry in folder.iterdir() if is_temporary(entry.name))
+            return self._left[folder]
 
 
 def _is_copy(path: Path, remote: RemoteFile) -> bool:

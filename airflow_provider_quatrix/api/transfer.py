@@ -96,12 +96,6 @@ def part_prefix(target: str) -> str:
     return f".{_digest(target)[:24]}-"
 
 
-def prefix_of_part(name: str) -> str | None:
-    """Return how a part's name begins, as :func:`part_prefix` does; ``None`` for all other files."""
-    found = _TEMPORARY.match(name)
-    return None if found is None or found[1] is None else name[: found.start(1) + 1]
-
-
 def is_temporary(name: str) -> bool:
     """Tell whether a file is one that this package is still writing."""
     return _TEMPORARY.match(name) is not None

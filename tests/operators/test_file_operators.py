@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
+import subprocess
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -246,8 +249,22 @@ def test_trees_patterns_and_lists_in_both_directions(quatrix_emulator: EmulatorH
     assert [result["path"] for result in outcome.tasks["one"].xcom] == ["/up/one/a.csv"]
 
 
+# Tells which folders were listed while it downloads.
+WATCHED_DOWNLOAD = """
+import json, sys
+listed = []
+def hear(event, arguments):
+    if event in ("os.listdir", "os.scandir"):
+        listed.append(str(arguments[0]))
+from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+sys.addaudithook(hear)
+QuatrixHook().download("/in/", sys.argv[1])
+print(json.dumps(sorted(folder for folder in listed if folder.startswith(sys.argv[1]))))
+"""
+
+
 def test_what_earlier_downloads_left_is_removed_with_one_listing_for_all(
-    quatrix_emulator: EmulatorHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quatrix_emulator: EmulatorHandle, tmp_path: Path
 ) -> None:
     for name, data in TREE.items():
         quatrix_emulator.put_file(EMAIL, f"/in/{name}", data)
@@ -256,11 +273,11 @@ def test_what_earlier_downloads_left_is_removed_with_one_listing_for_all(
     no_part = tmp_path / temporary_name("a.csv")
     for path in (of_an_older_version, of_another_file, no_part):
         path.touch()
-    listed: list[Path] = []
-    iterdir = type(tmp_path).iterdir
-    monkeypatch.setattr(type(tmp_path), "iterdir", lambda path: listed.append(path) or iterdir(path))
-    QuatrixHook().download("/in/", tmp_path)
-    assert sorted(listed) == [tmp_path, tmp_path / "deep", tmp_path / "deep" / "er"]
+    command = [sys.executable, "-c", WATCHED_DOWNLOAD, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    folders = [tmp_path, tmp_path / "deep", tmp_path / "deep" / "er"]
+    assert json.loads(done.stdout.splitlines()[-1]) == [str(folder) for folder in folders]
     assert on_disk(tmp_path) == TREE | {of_another_file.name: b"", no_part.name: b""}
 
 
