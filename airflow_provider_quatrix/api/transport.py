@@ -106,7 +106,7 @@ class Call:
 
 
 class _Credentials(AuthBase):
-    """Sets the credential headers, and by being there keeps requests from looking into ``~/.netrc``."""
+    """Sets the credential headers, and by being there keeps requests from taking others out of the URL."""
 
     def __init__(self, headers: Headers) -> None:
         self._headers = headers
@@ -119,18 +119,20 @@ class _Credentials(AuthBase):
 class _Session(requests.Session):
     def __init__(self) -> None:
         super().__init__()
-        self._environment: dict[str, Any] = {}
+        self._settings: dict[str, Any] = {}
 
-    def merge_environment_settings(self, url: str | bytes | None, *settings: Any) -> Any:
-        """Look for proxies and CAs in the environment once; at every call it takes a fifth of the call's CPU time.
+    def settings(self, url: str, proxies: Mapping[str, str], verify: bool | str) -> Any:
+        """Return what to send with, after one look into the environment: one at every call takes a fifth of its time.
 
         :param url: of the call; all calls of a session go to one host.
-        :param settings: of the call, the same for all calls of a session.
+        :param proxies: by scheme, the same for all calls of a session.
+        :param verify: as in requests, the same for all calls of a session.
         """
-        scheme = urlsplit(str(url)).scheme
-        if scheme not in self._environment:
-            self._environment[scheme] = super().merge_environment_settings(url, *settings)
-        return self._environment[scheme]
+        scheme = urlsplit(url).scheme
+        if scheme not in self._settings:
+            # A copy, as requests adds the environment's proxies to it.
+            self._settings[scheme] = self.merge_environment_settings(url, dict(proxies), True, verify, None)
+        return self._settings[scheme]
 
     def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """Prepare no redirect: requests would do so, and read the whole body, even where none is to be followed."""
@@ -184,7 +186,7 @@ class Transport:
         self.redactor = redactor or Redactor()
         self.policy = policy or RetryPolicy()
         self._verify = verify
-        self._proxies = {"http": proxy, "https": proxy} if proxy else None
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._captcha_pattern = captcha_pattern
@@ -206,7 +208,7 @@ class Transport:
             )
 
     @staticmethod
-    def _open(user_agent: str) -> requests.Session:
+    def _open(user_agent: str) -> _Session:
         session = _Session()
         adapter = _Adapter(pool_connections=2, pool_maxsize=_POOL_SIZE, max_retries=0)
         session.mount("https://", adapter)
@@ -332,13 +334,11 @@ class Transport:
                 json=call.json,
                 auth=_Credentials(credentials),
             )
-            # A copy, as requests adds the environment's proxies to it.
-            proxies = {} if self._proxies is None else dict(self._proxies)
             return session.send(
                 request,
                 timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
                 allow_redirects=False,
-                **session.merge_environment_settings(url, proxies, True, self._verify, None),
+                **session.settings(url, self._proxies, self._verify),
             )
         except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
             # Their messages may hold the URL with a key or a token in it, or a header, hence "from None".
