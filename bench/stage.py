@@ -59,6 +59,20 @@ class Transfer(Usage):
         """
         return self.peak - self.idle
 
+    def then(self, other: Transfer) -> Transfer:
+        """Add what came after it.
+
+        :param other: what that cost.
+        :return: both together.
+        """
+        return Transfer(
+            self.wall + other.wall,
+            self.cpu + other.cpu,
+            max(self.peak, other.peak),
+            max(self.idle, other.idle),
+            self.calls + other.calls,
+        )
+
 
 class Stage:
     """Runs the emulator inside a ``with`` block.
