@@ -1,6 +1,6 @@
 """A Quatrix server to test and demonstrate against.
 
-Nothing is imported here: :mod:`.handle` must work where only ``requests`` is installed, against an emulator that
+Nothing is imported here: :mod:`.client` must work where only ``requests`` is installed, against an emulator that
 runs elsewhere.
 """
 

@@ -7,36 +7,27 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from . import (
-    routes_api_keys,
-    routes_control,
-    routes_control_files,
-    routes_downloads,
-    routes_files,
-    routes_profile,
-    routes_session,
-    routes_uploads,
-)
-from .bodies import JSON
-from .errors import NOT_FOUND, NOT_SUPPORTED, UNKNOWN_ERROR, ApiError
-from .gate import Gate, Templates
+from .routes import api_keys, control, control_files, downloads, files, profile, session, uploads
+from .service.emulator import Emulator
+from .service.errors import NOT_FOUND, NOT_SUPPORTED, UNKNOWN_ERROR, ApiError
 from .settings import EmulatorSettings
-from .state import EmulatorState
+from .web.bodies import JSON
+from .web.middleware import Middleware, Templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from .accounts import ApiKeySpec, UserSpec
+    from .service.accounts import ApiKeySpec, UserSpec
 
 API_ROUTERS = (
-    routes_session.router,
-    routes_profile.router,
-    routes_files.router,
-    routes_uploads.api_router,
-    routes_uploads.root_router,
-    routes_downloads.router,
-    routes_api_keys.router,
+    session.router,
+    profile.router,
+    files.router,
+    uploads.api_router,
+    uploads.root_router,
+    downloads.router,
+    api_keys.router,
 )
 """The routers of the service itself; those of further calls are added here."""
 
@@ -60,7 +51,7 @@ def create_app(
     users: Iterable[UserSpec] = (),
     api_keys: Iterable[ApiKeySpec] = (),
     data_dir: str | Path | None = None,
-) -> Gate:
+) -> Middleware:
     """Make an emulator.
 
     :param settings: how to behave; the defaults when None.
@@ -71,12 +62,12 @@ def create_app(
         connections.
     :raises ValueError: for unsuitable settings, or a key without a user.
     """
-    state = EmulatorState(settings or EmulatorSettings(), users, api_keys, data_dir)
+    emulator = Emulator(settings or EmulatorSettings(), users, api_keys, data_dir)
     app = FastAPI(title="Quatrix emulator", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.emulator = state
+    app.state.emulator = emulator
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
-    for router in (*API_ROUTERS, routes_control.router, routes_control_files.router):
+    for router in (*API_ROUTERS, control.router, control_files.router):
         app.include_router(router)
     paths = [route.path for router in API_ROUTERS for route in router.routes if hasattr(route, "path")]
-    return Gate(app, state, Templates(paths))
+    return Middleware(app, emulator, Templates(paths))

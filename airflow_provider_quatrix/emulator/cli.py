@@ -10,8 +10,8 @@ import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 try:
-    from .accounts import ApiKeySpec, UserSpec
     from .server import EmulatorServer
+    from .service.accounts import ApiKeySpec, UserSpec
     from .settings import EmulatorSettings
 except ImportError as missing:
     sys.exit(f"quatrix-emulator needs the extra airflow-provider-quatrix[emulator] ({missing})")
@@ -24,7 +24,7 @@ MAX_PORT = 65535
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that answers a mistake with one line instead of the whole usage."""
+    """A parser that reports a mistake in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")

@@ -15,23 +15,23 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import create_app
-from .gate import TRANSPORT
+from .web.middleware import TRANSPORT
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
     from types import TracebackType
 
-    from .accounts import ApiKeySpec, UserSpec
-    from .gate import Gate
+    from .service.accounts import ApiKeySpec, UserSpec
     from .settings import EmulatorSettings
+    from .web.middleware import Middleware
 
 START_SECONDS = 30.0
 BACKLOG = 2048
 
 
 class _Protocol(H11Protocol):
-    """HTTP that tells the application its connection, so that a fault can cut it."""
+    """Gives the application its connection, so that a fault can cut it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         # Every request's scope carries a copy of this dictionary as its state.
@@ -40,12 +40,10 @@ class _Protocol(H11Protocol):
 
 
 class EmulatorServer:
-    """An emulator that listens. A context manager: it runs inside ``with``.
+    """Serves an emulator, inside ``with`` or between ``start`` and ``stop``.
 
-    :param settings: how to behave.
     :param users: who exists at the start and after a reset.
     :param api_keys: keys that exist at the start and after a reset.
-    :param host: address to listen on.
     :param port: port to listen on; 0 for a free one.
     :param tls: whether to speak HTTPS, with a certificate of a new authority.
     :param ca_file: where to write that authority's certificate for clients; a temporary file when None.
@@ -73,7 +71,7 @@ class EmulatorServer:
         self._wanted_ca_file = ca_file
         self._tls_names = tuple(tls_names)
         self._ca_file: Path | None = None
-        self._app: Gate = create_app(settings, users, api_keys, data_dir)
+        self._app: Middleware = create_app(settings, users, api_keys, data_dir)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -81,25 +79,18 @@ class EmulatorServer:
 
     @property
     def url(self) -> str:
-        """Where the emulator listens.
-
-        :return: scheme, host and port.
-        """
+        """Scheme, host and port on which the emulator listens."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     @property
     def ca_file(self) -> str | None:
-        """What a client must trust.
-
-        :return: path of the authority's certificate; None without TLS.
-        """
+        """Path of the certificate that a client must trust; None without TLS."""
         return str(self._ca_file) if self._ca_file else None
 
     def start(self) -> Self:
-        """Begin to listen.
+        """Start; returns when connections are accepted.
 
-        :return: itself, when connections are accepted.
         :raises OSError: when the address cannot be used.
         :raises RuntimeError: when the server does not come up.
         """
@@ -141,7 +132,7 @@ class EmulatorServer:
         return self
 
     def stop(self) -> None:
-        """Stop listening, and end all connections. A second call does nothing."""
+        """Stop, and end all connections. A second call does nothing."""
         server, thread, loop = self._server, self._thread, self._loop
         if server is None or thread is None or loop is None:
             return
@@ -171,7 +162,7 @@ class EmulatorServer:
 
     def _listen(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        # With the protocol named, asyncio switches off the delay of small packets on every connection.
+        # asyncio sets TCP_NODELAY on connections only when the protocol is named.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -211,7 +202,7 @@ class EmulatorServer:
             listener.close()
 
     def _hang_up(self, server: uvicorn.Server) -> None:
-        """Wake delayed answers and end half-done requests, so that nothing holds up the end."""
+        """End delays and open requests, so that the server stops at once."""
         self._app.wake()
         for connection in list(server.server_state.connections):
             transport: Any = connection.transport

@@ -1,4 +1,4 @@
-"""Every decision of the emulator that no published source settles, as a setting."""
+"""The settings: one for each question that the published documentation leaves open."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Status = Annotated[int, Field(ge=200, le=599)]
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
 Delay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+FaultBody = Literal["json", "html", "empty"]
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class EmulatorSettings:
     ``both``."""
 
     idle_seconds: Seconds = 900.0
-    """A session ends when no call was accepted on it for so long."""
+    """A session ends after so long without an accepted call."""
 
     transfers_refresh: bool = True
     """Whether moving file content counts as a call that keeps the session."""
 
     max_age_seconds: Seconds | None = None
-    """A session ends at this age however busy it is; None for no such limit."""
+    """A session ends at this age, even in use; None for no limit."""
 
     max_sessions: Count | None = None
     """How many sessions a user may have at once; one more ends the oldest. None for no such limit."""
@@ -229,7 +230,7 @@ class EmulatorSettings:
     hostile_download_redirect: str | None = None
     """Where downloads are redirected with 302: scheme, host and port of another server; None for nowhere."""
 
-    fault_body: Literal["json", "html", "empty"] = "json"
+    fault_body: FaultBody = "json"
     """The body of an injected fault that names none: an ErrorModel (``json``), a page as a proxy sends it
     (``html``), or nothing (``empty``)."""
 
@@ -237,29 +238,21 @@ class EmulatorSettings:
     """Start of the random numbers that decide on faults with a probability; the same after every reset."""
 
     def replace(self, **overrides: Any) -> EmulatorSettings:
-        """A copy with some settings changed.
+        """Make a checked copy with some settings changed.
 
-        :param overrides: settings by name.
-        :return: the checked copy.
         :raises ValueError: for an unknown name or an unsuitable value, in one line.
         """
         values = {**asdict(self), **overrides}
         return validated(_ADAPTER, values)
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings by name.
-
-        :return: values that JSON can carry.
-        """
+        """The settings by name, as JSON."""
         return asdict(self)
 
 
 def validated(adapter: TypeAdapter[T], value: object) -> T:
     """Check a value against a type.
 
-    :param adapter: the type.
-    :param value: what came in.
-    :return: the value as that type.
     :raises ValueError: one line that names each bad member, but never repeats a value, which may be a secret.
     """
     try:

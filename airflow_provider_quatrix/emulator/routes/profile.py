@@ -1,0 +1,75 @@
+"""The profile calls."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from ..service.accounts import stable_id
+from ..web.bodies import json_response
+from ..web.credentials import CallerOf, emulator_of
+
+router = APIRouter(prefix="/api/1.0/profile")
+
+NO_LIMIT = -1
+ALL_OPERATIONS = (1 << 16) - 1
+
+
+@router.get("")
+async def profile(request: Request, caller: CallerOf) -> Response:
+    """Tell the caller about themselves."""
+    user = caller.user
+    spec = user.spec
+    settings = emulator_of(request).settings
+    created = int(user.created)
+    return json_response(
+        {
+            "id": user.id,
+            "name": user.name,
+            "email": spec.email,
+            "super_admin": "",
+            "home_id": stable_id("home", spec.key),
+            "incoming_id": stable_id("incoming", spec.key),
+            "outgoing_id": stable_id("outgoing", spec.key),
+            "channel_id": stable_id("channel", spec.key),
+            "account_id": user.account_id,
+            "storage_id": stable_id("storage"),
+            "operations": ALL_OPERATIONS,
+            "max_file_size": settings.max_file_size,
+            "max_files_per_share": None,
+            "plan": "emulator",
+            "is_contact": spec.is_contact,
+            "language": "en_US",
+            "created": created,
+            "modified": created,
+            "quota": NO_LIMIT if settings.user_quota is None else settings.user_quota,
+            "status": "A",
+            "uid": None,
+            "gid": None,
+            "has_key": False,
+            "pgp_enabled": False,
+            "message_signature": "",
+            "services": [{"id": stable_id("service"), "service_key": "quatrix"}],
+            "share_types": {"public_share": True, "restricted_share": True, "tracked_share": True},
+            "unique_login": spec.key,
+            "auth_methods": [] if spec.second_factor is None else [spec.second_factor],
+            "forced_auth": [],
+            "account_status": "A",
+            "sftp_url": request.url.hostname or "",
+        }
+    )
+
+
+@router.get("/info")
+async def profile_info(request: Request, caller: CallerOf) -> Response:
+    """Tell how many bytes are used; a user limit of -1 means that the account's counts."""
+    emulator = emulator_of(request)
+    emulator.files.settle()
+    limit = emulator.settings.user_quota
+    return json_response(
+        {
+            "user_used": emulator.files.tree.used[caller.user.spec.key],
+            "user_limit": NO_LIMIT if limit is None else limit,
+            "acc_used": emulator.files.quota.used(),
+            "acc_limit": emulator.settings.account_quota,
+        }
+    )

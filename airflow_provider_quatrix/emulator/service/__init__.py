@@ -1,0 +1,3 @@
+"""The rules of the service, without HTTP."""
+
+from __future__ import annotations

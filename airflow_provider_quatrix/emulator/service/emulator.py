@@ -1,0 +1,164 @@
+"""All parts of the service put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .accounts import Accounts
+from .authentication import Authentication
+from .captcha import Captcha
+from .context import Context
+from .counters import RecentCalls
+from .faults import Faults
+from .files import Files
+from .limits import Limits
+from .logins import Logins
+from .sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ..settings import EmulatorSettings
+    from .accounts import ApiKeySpec, User, UserSpec
+    from .counters import Counters
+    from .sessions import Session
+
+
+class Emulator:
+    """The service, which can return to its start.
+
+    :param settings: how to behave, and what a reset returns to.
+    :param users: who exists, now and after a reset.
+    :param api_keys: keys that exist, now and after a reset.
+    :param data_dir: where the contents of files are kept; where the system has its temporary files when None.
+    """
+
+    def __init__(
+        self,
+        settings: EmulatorSettings,
+        users: Iterable[UserSpec] = (),
+        api_keys: Iterable[ApiKeySpec] = (),
+        data_dir: str | Path | None = None,
+    ) -> None:
+        self._data_dir = data_dir
+        self._start = (settings, tuple(users), tuple(api_keys))
+        self._context = context = Context(settings)
+        self.clock = context.clock
+        self.accounts = Accounts(context)
+        self.sessions = Sessions(context)
+        self.captcha = Captcha(context, self.sessions)
+        self.limits = Limits(context)
+        self.logins = Logins(context, self.accounts, self.sessions, self.captcha, self.limits)
+        self.authentication = Authentication(context, self.accounts, self.sessions, self.captcha)
+        self.faults = Faults()
+        self.files = Files(context, data_dir)
+        self.reset()
+
+    @property
+    def settings(self) -> EmulatorSettings:
+        """How it behaves now."""
+        return self._context.settings
+
+    @property
+    def counters(self) -> Counters:
+        """The counters since the last reset, which makes new ones."""
+        return self._context.counters
+
+    def configure(self, overrides: dict[str, Any]) -> None:
+        """Change settings.
+
+        :raises ValueError: for an unknown name or an unsuitable value.
+        """
+        self._context.settings = self.settings.replace(**overrides)
+
+    def close(self) -> None:
+        """Forget all files, and remove their contents from disk."""
+        self.files.close()
+        self.files = Files(self._context, self._data_dir)
+
+    def reset(
+        self,
+        settings: dict[str, Any] | None = None,
+        users: Iterable[UserSpec] | None = None,
+        api_keys: Iterable[ApiKeySpec] | None = None,
+    ) -> None:
+        """Return to the start.
+
+        :param settings: what shall differ from the settings of the start.
+        :param users: users instead of those of the start.
+        :param api_keys: keys instead of those of the start; keys of the start whose user is gone go too.
+        :raises ValueError: for unsuitable settings, or a key without a user; nothing has changed then.
+        """
+        start_settings, start_users, start_keys = self._start
+        new_settings = start_settings.replace(**(settings or {}))
+        new_users = {spec.key: spec for spec in (start_users if users is None else users)}
+        if api_keys is None:
+            new_keys = [key for key in start_keys if key.email.casefold() in new_users or users is None]
+        else:
+            new_keys = list(api_keys)
+        for key in new_keys:
+            if key.email.casefold() not in new_users:
+                raise ValueError(f"No user {key.email} for an API key")
+        self.close()
+        self._context.reset(new_settings)
+        self.accounts.reset(new_users.values(), new_keys)
+        self.sessions.clear()
+        self.captcha.clear()
+        self.limits.clear()
+        self.calls = RecentCalls()
+        self.faults.clear(new_settings.random_seed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Show what tests and the page see.
+
+        :return: values that JSON can carry; no password, PIN, TOTP secret or API key.
+        """
+        sessions = self.sessions.all()
+        users = self.accounts.users
+        return {
+            "clock": {"now": self.clock.now(), "offset": self.clock.offset},
+            "settings": self.settings.as_dict(),
+            "users": {user.spec.email: self._user_dict(user) for user in users},
+            "api_keys": [
+                {"hint": spec.hint, "email": spec.email, "status": spec.status, "name": spec.name}
+                for spec in (key.spec for key in self.accounts.api_keys)
+            ],
+            "sessions": [self._session_dict(session) for session in sessions],
+            "blocks": [{"kind": "user", "email": user.spec.email} for user in users if user.blocked]
+            + [
+                {"kind": "session", "email": session.user.spec.email, "session_id": session.id}
+                for session in sessions
+                if session.blocked
+            ],
+            "files": self.files.summary(),
+            "uploads": self.files.uploads.as_list(),
+            "jobs": self.files.jobs.as_list(),
+            "faults": self.faults.as_list(),
+            "counters": self.counters.as_dict(),
+            "calls": self.calls.as_list(),
+        }
+
+    def _user_dict(self, user: User) -> dict[str, Any]:
+        return {
+            "id": user.id,
+            "email": user.spec.email,
+            "name": user.spec.name,
+            "is_contact": user.spec.is_contact,
+            "second_factor": user.spec.second_factor,
+            "blocked": user.blocked,
+            "failed_logins": user.failed_logins,
+            "logins": user.logins,
+            "logins_in_window": self.limits.logins_in_window(user.spec.key),
+        }
+
+    def _session_dict(self, session: Session) -> dict[str, Any]:
+        return {
+            "id": session.id,
+            "email": session.user.spec.email,
+            "stage": session.stage,
+            "blocked": self.captcha.is_blocked(session),
+            "created": session.created,
+            "last_used": session.last_used,
+            "time_left": self.sessions.idle_left(session),
+        }

@@ -1,0 +1,88 @@
+"""Dependencies of routes that find the caller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from ..service.sessions import Caller
+from .middleware import USER
+
+if TYPE_CHECKING:
+    from ..service.accounts import User
+    from ..service.emulator import Emulator
+
+API = "/api/1.0/"
+
+
+def emulator_of(request: Request) -> Emulator:
+    """Find the emulator behind a request."""
+    emulator: Emulator = request.app.state.emulator
+    return emulator
+
+
+def credentials(request: Request) -> tuple[str | None, str | None]:
+    """Read the credentials of a request.
+
+    :return: session id and API key; each None when absent.
+    """
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    api_key = value.strip() if scheme.lower() == "bearer" else None
+    return request.headers.get("x-auth-token"), api_key
+
+
+def note_user(request: Request, user: User) -> None:
+    """Remember who made a call, for the list of recent calls."""
+    request.scope[USER] = user.spec.email
+
+
+def optional_caller(request: Request) -> Caller | None:
+    """Find who makes a call that moves file content and needs no credentials; it keeps a session alive.
+
+    :return: who makes it; None without usable credentials.
+    """
+    caller = emulator_of(request).authentication.recognise(*credentials(request))
+    if caller is not None:
+        note_user(request, caller.user)
+    return caller
+
+
+def _require(request: Request, *, transfer: bool = False) -> Caller:
+    call = request.scope["path"].removeprefix(API)
+    caller = emulator_of(request).authentication.require(*credentials(request), call, transfer=transfer)
+    note_user(request, caller.user)
+    return caller
+
+
+async def require_caller(request: Request) -> Caller:
+    """Require a session or an API key.
+
+    :raises ApiError: when there is no usable one.
+    """
+    return _require(request)
+
+
+async def require_transfer_caller(request: Request) -> Caller:
+    """Require a session or an API key for moving file content.
+
+    :raises ApiError: when there is no usable one.
+    """
+    return _require(request, transfer=True)
+
+
+async def require_file_caller(request: Request) -> Caller:
+    """Require a session or an API key for handling files without moving their content.
+
+    :raises ApiError: when there is no usable one, or there were too many calls.
+    """
+    caller = _require(request)
+    emulator = emulator_of(request)
+    emulator.limits.count_file_call(caller.user.spec.key)
+    emulator.files.settle()
+    return caller
+
+
+CallerOf = Annotated[Caller, Depends(require_caller)]
+FileCallerOf = Annotated[Caller, Depends(require_file_caller)]
+TransferCallerOf = Annotated[Caller, Depends(require_transfer_caller)]
