@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.api.auth import Credentials
-    from airflow_provider_quatrix.api.client import FixedSession, QuatrixClient, SessionSource
+    from airflow_provider_quatrix.api.authorization import (
+        ApiKeyAuthorizer,
+        Authorizer,
+        FixedSession,
+        SessionAuthorizer,
+    )
+    from airflow_provider_quatrix.api.client import QuatrixClient
     from airflow_provider_quatrix.api.errors import (
         QuatrixApiError,
         QuatrixAuthenticationError,
@@ -25,9 +31,12 @@ if TYPE_CHECKING:
         QuatrixTransportError,
     )
     from airflow_provider_quatrix.api.models import Profile, Quota, SessionState, SessionStatus
+    from airflow_provider_quatrix.api.session import SessionCalls
     from airflow_provider_quatrix.api.transport import Transport
 
 __all__ = [
+    "ApiKeyAuthorizer",
+    "Authorizer",
     "Credentials",
     "FixedSession",
     "Profile",
@@ -47,17 +56,18 @@ __all__ = [
     "QuatrixSessionExpired",
     "QuatrixTransportError",
     "Quota",
-    "SessionSource",
+    "SessionAuthorizer",
+    "SessionCalls",
     "SessionState",
     "SessionStatus",
     "Transport",
 ]
 
-# Names are looked up when they are first used: whoever needs only the rules for paths, such as a sensor in a DAG that
-# is being parsed, must not wait for an HTTP library to be imported.
-_ROOMS = {
+# Names are imported at first use. A DAG file that is parsed must not wait for the import of an HTTP library.
+_MODULES = {
     "auth": ("Credentials",),
-    "client": ("FixedSession", "QuatrixClient", "SessionSource"),
+    "authorization": ("ApiKeyAuthorizer", "Authorizer", "FixedSession", "SessionAuthorizer"),
+    "client": ("QuatrixClient",),
     "errors": (
         "QuatrixApiError",
         "QuatrixAuthenticationError",
@@ -75,12 +85,13 @@ _ROOMS = {
         "QuatrixTransportError",
     ),
     "models": ("Profile", "Quota", "SessionState", "SessionStatus"),
+    "session": ("SessionCalls",),
     "transport": ("Transport",),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

@@ -1,14 +1,13 @@
-"""The sign-in conversation, without I/O: a generator that yields steps and is sent answers.
+"""The sign-in conversation, without I/O: a generator that yields steps and is sent responses.
 
-It reads: Basic login, then done (200) or a second factor wanted (207, which is no success), then done. A
-CAPTCHA block or a rejection never gets here; the sender of the steps raises those.
+The steps are a Basic login, then done (200) or a second factor wanted (207, which is no success), then done. The
+sender of the steps raises CAPTCHA blocks and rejections; they never get here.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,27 +17,24 @@ import pyotp
 from airflow_provider_quatrix.api.errors import (
     CODE_MFA_REQUIRED,
     CODE_PIN_REQUIRED,
-    Answer,
     QuatrixMfaRequired,
     QuatrixResponseError,
 )
-from airflow_provider_quatrix.api.retry import Repeat
+from airflow_provider_quatrix.api.messages import Repeat, Response
+from airflow_provider_quatrix.api.refusals import is_session_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOTP_PERIOD = 30
 _CLOCK_STEPS = 2
-# A session id travels in a header.
-_HEADER_VALUE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a connection signs in with. Nothing of it is shown by ``repr``.
+    """What a connection signs in with. ``repr`` shows nothing of it.
 
     :param login: e-mail address.
-    :param password: password.
     :param totp_secret: base32 secret of the authenticator app, for accounts with 2FA.
     :param pin: PIN, for accounts with a PIN as second factor.
     """
@@ -63,7 +59,7 @@ class SendCode:
     :param session_id: pending session of the 207 answer.
     :param auth_type: ``2FA`` or ``PIN``.
     :param code: the second factor.
-    :param totp_step: number of the 30-second step the code belongs to, to be remembered *before* sending.
+    :param totp_step: number of the 30-second step that the code belongs to; to be stored *before* sending.
     :param repeat: when the code may be sent again.
     """
 
@@ -76,13 +72,13 @@ class SendCode:
 
 @dataclass(frozen=True)
 class Wait:
-    """Wait before the next step: the code of this half minute was used already."""
+    """Wait before the next step: the code of this half minute was already used."""
 
     seconds: float
 
 
 Step = SendPassword | SendCode | Wait
-Conversation = Generator[Step, Answer | None, str]
+Conversation = Generator[Step, Response | None, str]
 
 
 def basic_authorization(login: str, password: str) -> str:
@@ -93,7 +89,7 @@ def basic_authorization(login: str, password: str) -> str:
 def check_totp_secret(secret: str) -> None:
     """Check that a TOTP secret is base32.
 
-    :param secret: as shown by the service when 2FA is set up; spaces and case do not matter.
+    :param secret: as the service shows it when 2FA is set up; spaces and case do not matter.
     :raises ValueError: it is not; the message does not repeat it.
     """
     compact = _compact(secret)
@@ -120,24 +116,24 @@ def sign_in(
 
     :param credentials: the connection's.
     :param now: the present, Unix time.
-    :param mfa_code: a second factor that a person gave for this one login; goes before the connection's.
+    :param mfa_code: a second factor that a person gave for this one login; used instead of the connection's.
     :param last_totp_step: step of the last TOTP code that was sent, so that no code is sent twice.
     :return: the session id, once signed in.
     :raises QuatrixMfaRequired: a second factor is wanted that is not at hand.
-    :raises QuatrixResponseError: an answer without a session id.
+    :raises QuatrixResponseError: a response without a session id.
     """
     mfa_code = (mfa_code or "").strip() or None
-    answer = yield SendPassword(basic_authorization(credentials.login, credentials.password))
-    session_id = session_id_of(answer)
-    if answer is None or answer.status != 207:
+    response = yield SendPassword(basic_authorization(credentials.login, credentials.password))
+    session_id = session_id_of(response)
+    if response is None or response.status != 207:
         return session_id
-    wanted = answer.headers.get("Mfa-Code", "").strip()
+    wanted = response.headers.get("Mfa-Code", "").strip()
     if wanted == str(CODE_MFA_REQUIRED):
         if mfa_code is not None:
             code, step = mfa_code, None
         else:
             code, step = yield from _fresh_totp(credentials.totp_secret, now, last_totp_step)
-        answer = yield SendCode(session_id, "2FA", code, step, Repeat.UNSENT)
+        response = yield SendCode(session_id, "2FA", code, step, Repeat.UNSENT)
     elif wanted == str(CODE_PIN_REQUIRED):
         pin = mfa_code or credentials.pin
         if pin is None:
@@ -147,7 +143,7 @@ def sign_in(
                 "The account wants a PIN as second factor: set `pin` in the connection's extra, or an `api_key`, "
                 "or pass mfa_code to the login",
             )
-        answer = yield SendCode(session_id, "PIN", pin, None, Repeat.SAFE)
+        response = yield SendCode(session_id, "PIN", pin, None, Repeat.SAFE)
     else:
         raise QuatrixMfaRequired(
             207,
@@ -155,18 +151,18 @@ def sign_in(
             f"The account wants a second factor of a kind that this package does not know (Mfa-Code "
             f"{wanted[:10] or 'absent'}): use an `api_key` in the connection's extra",
         )
-    if answer is not None and answer.status == 207:
+    if response is not None and response.status == 207:
         raise QuatrixMfaRequired(
             207,
             None,
             "The account wants a further second factor after the first: use an `api_key` in the connection's extra",
         )
-    return session_id_of(answer, fallback=session_id)
+    return session_id_of(response, fallback=session_id)
 
 
 def _fresh_totp(
     secret: str | None, now: Callable[[], float], last_step: int | None
-) -> Generator[Step, Answer | None, tuple[str, int]]:
+) -> Generator[Step, Response | None, tuple[str, int]]:
     if secret is None:
         raise QuatrixMfaRequired(
             207,
@@ -175,7 +171,7 @@ def _fresh_totp(
             "an `api_key`, or pass mfa_code to the login",
         )
     step = int(now() // TOTP_PERIOD)
-    # A step further ahead was noted by a clock that has been put back since; nobody can wait for it.
+    # A step further ahead was stored by a clock that has been set back since. Nobody can wait for it.
     if last_step is not None and step <= last_step <= step + _CLOCK_STEPS:
         yield Wait((last_step + 1) * TOTP_PERIOD - now())
         step = max(last_step + 1, int(now() // TOTP_PERIOD))
@@ -183,28 +179,37 @@ def _fresh_totp(
 
 
 class _Totp(pyotp.TOTP):
-    """Codes from a secret of any length: the service chose it, and many hand out 80 bits, which pyotp refuses."""
+    """Makes codes from secrets of any length. Many services use 80 bits, which pyotp refuses."""
 
     def byte_secret(self) -> bytes:
         """Return the decoded secret."""
         return base64.b32decode(self.secret + "=" * (-len(self.secret) % 8), casefold=True)
 
 
-def session_id_of(answer: Answer | None, fallback: str | None = None) -> str:
-    """Return the session id of a login answer: from the body, else from the header.
+def clock_offset(response: Response, now: float) -> float | None:
+    """Return how far the clocks are apart, if that is too far for a TOTP code.
 
-    :param answer: a login answer.
-    :param fallback: id to take if the answer has none.
-    :return: the id.
+    :param response: the service's, just received.
+    :param now: the present, Unix time.
+    :return: seconds that the service's clock is ahead; ``None`` for half a minute or less, or if it is unknown.
+    """
+    date = response.date()
+    return date - now if date is not None and abs(date - now) > TOTP_PERIOD else None
+
+
+def session_id_of(response: Response | None, fallback: str | None = None) -> str:
+    """Return the session id of a response to a login: from the body, else from the header.
+
+    :param fallback: id to take if the response has none.
     :raises QuatrixResponseError: there is none anywhere.
     """
-    status = 0 if answer is None else answer.status
-    body = None if answer is None else answer.json()
+    status = 0 if response is None else response.status
+    body = None if response is None else response.json()
     for candidate in (
         body.get("session_id") if isinstance(body, dict) else None,
-        None if answer is None else answer.headers.get("X-Auth-Token"),
+        None if response is None else response.headers.get("X-Auth-Token"),
         fallback,
     ):
-        if isinstance(candidate, str) and _HEADER_VALUE.fullmatch(candidate):
+        if is_session_id(candidate):
             return candidate
     raise QuatrixResponseError(f"Quatrix answered the login without a session id (HTTP {status})", status)

@@ -1,20 +1,19 @@
-"""Quatrix's error answers as exceptions; the only place that recognises a CAPTCHA block."""
+"""The exceptions of this package."""
 
 from __future__ import annotations
 
 import errno
-import json
-import re
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_quatrix.api.redaction import without_secrets, without_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-DEFAULT_CAPTCHA_PATTERN = "captcha"
+    from airflow_provider_quatrix.api.messages import Response
 
-# Codes of the service's error answers, as far as clients of it agree on them.
+# The service's error codes, as far as its clients agree on them.
 CODE_OBJECT_EXISTS = (30, 31, 32)
 CODE_NOT_FOUND = (20, 90)
 CODE_RESTRICTED = (50,)
@@ -24,23 +23,17 @@ CODE_ADDRESS_BLOCKED = 74
 CODE_WRONG_FACTOR = (83, 84)
 CODE_QUOTA_EXCEEDED = 122
 
-# What these codes say is said by files and objects, whose names may well hold the word "captcha".
-_NO_BLOCK = (*CODE_OBJECT_EXISTS, *CODE_NOT_FOUND, CODE_QUOTA_EXCEEDED)
-
-# Of a body that came, this much is searched for secrets before its first characters are shown.
-_SEARCHED = 1024 * 1024
+# This much of a body is searched for secrets before its first characters are shown.
+SEARCHED_BYTES = 1024 * 1024
 _SHOWN = 200
-
-# Members of ``details`` that are credentials of somebody.
-_SECRET_DETAILS = frozenset({"session_id", "token", "upload_key", "key", "pin", "code"})
 
 
 class QuatrixError(Exception):
-    """Any failure of this package's conversation with Quatrix."""
+    """Any failure of a call of Quatrix."""
 
 
 class TransportStage(Enum):
-    """How far a request came before the connection failed it."""
+    """How far a request got before the connection failed."""
 
     ADDRESS = "address"
     TLS = "tls"
@@ -50,27 +43,32 @@ class TransportStage(Enum):
 
 
 class QuatrixTransportError(QuatrixError):
-    """No complete answer: the host is unreachable, its certificate is bad, or the connection broke.
+    """No complete response: the host is unreachable, its certificate is bad, or the connection broke.
 
     :param message: one line for a person.
-    :param stage: how far the request came. All but ``SENT`` mean that the server never got it.
+    :param stage: where the connection failed.
+    :param sent: the server may have got a part of the request, or of one that it redirected; default: whether the
+        stage is ``SENT``.
     """
 
-    def __init__(self, message: str, stage: TransportStage = TransportStage.ADDRESS) -> None:
+    def __init__(
+        self, message: str, stage: TransportStage = TransportStage.ADDRESS, *, sent: bool | None = None
+    ) -> None:
         super().__init__(message, stage)
         self.stage = stage
+        self.sent = stage is TransportStage.SENT if sent is None else sent
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class QuatrixResponseError(QuatrixError):
-    """An answer that is not what the API promises: HTML, cut short, not JSON, a member missing.
+    """A response that the API does not promise: HTML, cut short, not JSON, a member missing.
 
-    :param message: one line for a person, with the first bytes of the answer, secrets masked.
-    :param status: HTTP status of the answer.
-    :param cut: the answer ended before it was complete.
-    :param retry_after: seconds the answer asks to wait, ``None`` where it does not.
+    :param message: one line for a person, with the first bytes of the response, secrets masked.
+    :param status: HTTP status.
+    :param cut: the response ended before it was complete.
+    :param retry_after: seconds that the response asks to wait; ``None`` if it does not.
     """
 
     def __init__(self, message: str, status: int, *, cut: bool = False, retry_after: float | None = None) -> None:
@@ -84,17 +82,17 @@ class QuatrixResponseError(QuatrixError):
 
 
 class QuatrixTransferError(QuatrixError):
-    """A file could not be moved whole: the source changed, sizes differ, or its place is gone."""
+    """A file was not transferred completely: the source changed, sizes differ, or the target is gone."""
 
 
 class QuatrixApiError(QuatrixError):
     """The service refused a call.
 
     :param status: HTTP status.
-    :param code: the service's error code, ``None`` where the answer had none.
+    :param code: the service's error code; ``None`` if the response had none.
     :param msg: the service's message, secrets masked.
     :param details: the service's details, without members that are credentials.
-    :param retry_after: seconds the answer asks to wait, ``None`` where it does not.
+    :param retry_after: seconds that the response asks to wait; ``None`` if it does not.
     """
 
     def __init__(
@@ -106,7 +104,7 @@ class QuatrixApiError(QuatrixError):
         *,
         retry_after: float | None = None,
     ) -> None:
-        shown = {k: v for k, v in (details or {}).items() if k.lower() not in _SECRET_DETAILS}
+        shown = without_secrets(dict(details or {}))
         super().__init__(status, code, msg, shown)
         self.status = status
         self.code = code
@@ -129,36 +127,40 @@ class QuatrixApiError(QuatrixError):
 class QuatrixAuthenticationError(QuatrixApiError):
     """The credentials were rejected: wrong password, second factor or API key.
 
-    :ivar second_factor: the password was right, the second factor was not.
+    :ivar second_factor: the password was right, the second factor was wrong.
+    :ivar clock_offset: seconds that the service's clock is ahead of this host's, if a TOTP code was refused and the
+        clocks are more than half a minute apart.
+    :ivar typed_code: the second factor was a code that a person gave for this login.
     """
 
     second_factor: bool = False
+    typed_code: bool = False
+    clock_offset: float | None = None
 
 
 class QuatrixSessionExpired(QuatrixApiError):
-    """The session is not known any more; another login is needed."""
+    """The session has ended; another login is needed."""
 
 
 class QuatrixMfaRequired(QuatrixApiError):
-    """The account wants a second factor that the connection does not hold."""
+    """The account wants a second factor that the connection does not have."""
 
 
 class QuatrixCaptchaRequired(QuatrixApiError):
     """A person has to pass a CAPTCHA before the account works again.
 
-    :ivar session_id: id of the blocked session, needed to unblock it; ``None`` where unknown. Never shown, and
-        left behind when the error is pickled.
+    :ivar session_id: id of the blocked session, needed to unblock it; ``None`` if unknown. Never shown or pickled.
     """
 
     session_id: str | None = None
 
 
 class QuatrixRateLimited(QuatrixApiError):
-    """Too many calls, by the service's count or by this package's own login budget."""
+    """Too many calls: the service or this package's own login budget refuses more."""
 
 
 class QuatrixLoginBudgetExhausted(QuatrixRateLimited):
-    """The package's own limit of login attempts is reached; nothing was sent.
+    """The login budget of this package is used up; nothing was sent.
 
     :param retry_after: seconds until the next attempt is allowed.
     :param limit: the most attempts in the window.
@@ -187,7 +189,7 @@ def _exhausted(retry_after: float, limit: int, window: float) -> QuatrixLoginBud
 
 
 class _OsError(QuatrixApiError, OSError):
-    """An API error that is also the builtin which a caller of file functions would catch."""
+    """An API error that is also the builtin error that callers of file functions catch."""
 
     _errno: int
 
@@ -201,7 +203,7 @@ class _OsError(QuatrixApiError, OSError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(status, code, msg, details, retry_after=retry_after)
-        # OSError's own attributes are set by hand: its constructor never sees the arguments it expects.
+        # Set here, as OSError's constructor does not get the arguments that it expects.
         self.errno = self._errno
         self.strerror = str(self)
         self.filename = None
@@ -231,177 +233,25 @@ class QuatrixQuotaExceeded(_OsError):
     _errno = errno.ENOSPC
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A complete HTTP answer.
-
-    :param status: HTTP status.
-    :param headers: case-insensitive headers.
-    :param body: the whole body.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    def json(self) -> Any:
-        """Return the decoded body, or ``None`` where it is not JSON (an empty body is not)."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-    def __repr__(self) -> str:
-        # Bodies and headers carry session ids.
-        return f"Answer(status={self.status}, {len(self.body)} bytes)"
-
-
-def is_captcha_block(answer: Answer, pattern: str = DEFAULT_CAPTCHA_PATTERN) -> bool:
-    """Tell whether an answer says that a CAPTCHA has to be passed.
-
-    The service publishes neither a status nor a code for a block, so it is recognised by its words, in
-    ``msg`` and ``details``. A detail that is false, empty or null (``captcha_required: false``) says nothing.
-
-    :param answer: the answer of any call.
-    :param pattern: regular expression, matched regardless of case.
-    :return: ``True`` for a block.
-    """
-    body = answer.json()
-    if not 400 <= answer.status < 500 or not isinstance(body, dict) or body.get("code") in _NO_BLOCK:
-        return False
-    words = f"{body.get('msg', '')} {json.dumps(_said(body.get('details')), ensure_ascii=False)}"
-    return re.search(pattern, words, re.IGNORECASE) is not None
-
-
-def _said(details: Any) -> Any:
-    if isinstance(details, dict):
-        return {name: _said(value) for name, value in details.items() if value}
-    return details or ""
-
-
-def blocked_session_id(answer: Answer) -> str | None:
-    """Return the session id that a refused login hands out for passing the CAPTCHA, if it does."""
-    body = answer.json()
-    details = body.get("details") if isinstance(body, dict) else None
-    candidates = (
-        details.get("session_id") if isinstance(details, dict) else None,
-        body.get("session_id") if isinstance(body, dict) else None,
-        answer.headers.get("X-Auth-Token"),
-    )
-    return next((c for c in candidates if isinstance(c, str) and c), None)
-
-
-def _by_code(code: int | None) -> type[QuatrixApiError] | None:
-    if code in CODE_OBJECT_EXISTS:
-        return QuatrixConflict
-    if code in CODE_NOT_FOUND:
-        return QuatrixNotFound
-    if code in CODE_RESTRICTED or code == CODE_ADDRESS_BLOCKED:
-        return QuatrixPermissionDenied
-    if code == CODE_QUOTA_EXCEEDED:
-        return QuatrixQuotaExceeded
-    return None
-
-
-_BY_STATUS: dict[int, type[QuatrixApiError]] = {
-    401: QuatrixSessionExpired,
-    403: QuatrixPermissionDenied,
-    404: QuatrixNotFound,
-    409: QuatrixConflict,
-    507: QuatrixQuotaExceeded,
-}
-
-
-def _unauthorized(code: int | None) -> type[QuatrixApiError]:
-    if code in CODE_WRONG_FACTOR:
-        return QuatrixAuthenticationError
-    if code in (CODE_MFA_REQUIRED, CODE_PIN_REQUIRED):
-        return QuatrixMfaRequired
-    if code == CODE_ADDRESS_BLOCKED:
-        return QuatrixPermissionDenied
-    return QuatrixSessionExpired
-
-
-def error_class(status: int, code: int | None) -> type[QuatrixApiError]:
-    """Return the exception that an error answer stands for.
-
-    The status decides where it is telling by itself (401, 429, 509 and the server's own failures); below
-    that the service's code is the finer of the two.
-
-    :param status: HTTP status.
-    :param code: the service's error code.
-    :return: a class of the tree.
-    """
-    if status in (429, 509):
-        return QuatrixRateLimited
-    if status >= 500 and status not in _BY_STATUS:
-        return QuatrixApiError
-    if status == 401:
-        return _unauthorized(code)
-    return _by_code(code) or _BY_STATUS.get(status, QuatrixApiError)
-
-
-def error_from(
-    answer: Answer,
-    *,
-    redact: Callable[[str], str],
-    captcha_pattern: str = DEFAULT_CAPTCHA_PATTERN,
-    retry_after: float | None = None,
-) -> QuatrixError:
-    """Turn an answer that is not a success into the exception it stands for.
-
-    :param answer: an answer with a status of 300 or more, or with a body that is not what was promised.
-    :param redact: takes secrets out of a text.
-    :param captcha_pattern: how a CAPTCHA block is recognised in ``msg`` and ``details``.
-    :param retry_after: seconds the answer asks to wait.
-    :return: an exception, ready to be raised.
-    """
-    body = answer.json()
-    code, msg, details = _model(body, redact)
-    if is_captcha_block(answer, captcha_pattern):
-        block = QuatrixCaptchaRequired(answer.status, code, msg, details)
-        block.session_id = blocked_session_id(answer)
-        return block
-    if not isinstance(body, dict) and answer.body.strip() and answer.status != 429:
-        return malformed(answer, "an answer that is not JSON", redact, retry_after=retry_after)
-    return error_class(answer.status, code)(answer.status, code, msg, details, retry_after=retry_after)
-
-
 def malformed(
-    answer: Answer,
+    response: Response,
     what: str,
     redact: Callable[[str], str],
     *,
     cut: bool = False,
     retry_after: float | None = None,
 ) -> QuatrixResponseError:
-    """Describe an answer that the API does not promise, with its first bytes, secrets masked.
+    """Return the error for a response that the API does not promise, with its first bytes, secrets masked.
 
-    :param answer: what came.
-    :param what: the matter with it, as in "Quatrix sent ...".
+    :param what: what is wrong with it, as in "Quatrix sent ...".
     :param redact: takes secrets out of a text.
-    :param cut: the answer ended before it was complete.
-    :param retry_after: seconds the answer asks to wait.
-    :return: an exception, ready to be raised.
+    :param cut: the response ended before it was complete.
+    :param retry_after: seconds that the response asks to wait.
     """
-    # Searched before it is cut, for the first half of a secret looks like nothing that could be recognised.
-    excerpt = redact(answer.body[:_SEARCHED].decode("utf-8", "replace"))[:_SHOWN]
+    # Masked before it is cut, as half a secret cannot be recognised.
+    excerpt = redact(response.body[:SEARCHED_BYTES].decode("utf-8", "replace"))[: 2 * _SHOWN]
+    excerpt = without_tokens(excerpt)[:_SHOWN]
     shown = f" that begins {excerpt!r}" if excerpt else ""
     return QuatrixResponseError(
-        f"Quatrix sent {what} (HTTP {answer.status}){shown}", answer.status, cut=cut, retry_after=retry_after
+        f"Quatrix sent {what} (HTTP {response.status}){shown}", response.status, cut=cut, retry_after=retry_after
     )
-
-
-def _model(body: Any, redact: Callable[[str], str]) -> tuple[int | None, str, dict[str, Any]]:
-    if not isinstance(body, dict):
-        return None, "", {}
-    code, details = body.get("code"), body.get("details")
-    return (
-        code if isinstance(code, int) and not isinstance(code, bool) else None,
-        redact(str(body.get("msg", ""))),
-        _cleaned(details, redact) if isinstance(details, dict) else {},
-    )
-
-
-def _cleaned(details: dict[str, Any], redact: Callable[[str], str]) -> dict[str, Any]:
-    return {k: redact(v) if isinstance(v, str) else v for k, v in details.items() if k.lower() not in _SECRET_DETAILS}

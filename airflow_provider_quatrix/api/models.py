@@ -1,18 +1,20 @@
-"""What the API answers, as typed values."""
+"""The content of responses, as typed values."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_quatrix.api.paths import join
+from airflow_provider_quatrix.api.paths import in_short, is_path_name, join
+from airflow_provider_quatrix.api.versions import Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class SessionStatus(Enum):
+class SessionStatus(StrEnum):
     """What is known of a connection's session."""
 
     NONE = "none"
@@ -33,7 +35,7 @@ class SessionState:
 
     :param status: what is known of it.
     :param obtained: Unix time of the login, ``None`` without a session.
-    :param last_used: Unix time of the last use that was written down, accurate to a few minutes.
+    :param last_used: Unix time of the last recorded use, accurate to a few minutes.
     :param login_attempts: attempts in the last 15 minutes.
     """
 
@@ -51,8 +53,8 @@ class Profile:
     :param email: e-mail address, which is the login.
     :param name: display name.
     :param home_id: id of the home folder.
-    :param is_contact: a mere recipient, who may not use the account's files.
-    :param raw: the whole answer.
+    :param is_contact: a recipient only, who may not use the account's files.
+    :param raw: the whole response.
     """
 
     id: str
@@ -60,11 +62,11 @@ class Profile:
     name: str
     home_id: str
     is_contact: bool
-    raw: dict[str, Any]
+    raw: Mapping[str, Any]
 
     @classmethod
-    def from_answer(cls, body: dict[str, Any]) -> Profile:
-        """Read the answer; absent members become empty."""
+    def from_response(cls, body: Mapping[str, Any]) -> Profile:
+        """Read a response; absent members become empty."""
         return cls(
             id=str(body.get("id") or ""),
             email=str(body.get("email") or ""),
@@ -80,9 +82,9 @@ class Quota:
     """Storage in bytes, from ``GET profile/info``.
 
     :param user_used: used by this user.
-    :param user_limit: allowed to this user, ``None`` where only the account is limited.
+    :param user_limit: allowed to this user; ``None`` if only the account is limited.
     :param account_used: used by the whole account.
-    :param account_limit: allowed to the account, ``None`` without a limit.
+    :param account_limit: allowed to the account; ``None`` without a limit.
     """
 
     user_used: int
@@ -92,7 +94,7 @@ class Quota:
 
     @property
     def free(self) -> int | None:
-        """Bytes that still fit, ``None`` without any limit."""
+        """Free bytes; ``None`` without a limit."""
         left = [
             limit - used
             for limit, used in (
@@ -104,8 +106,8 @@ class Quota:
         return max(0, min(left)) if left else None
 
     @classmethod
-    def from_answer(cls, body: dict[str, Any]) -> Quota:
-        """Read the answer; a limit of -1 means none."""
+    def from_response(cls, body: Mapping[str, Any]) -> Quota:
+        """Read a response; a limit of -1 means none."""
 
         def limit(name: str) -> int | None:
             value = body.get(name)
@@ -141,17 +143,55 @@ class FileKind(Enum):
         return self in (FileKind.FOLDER, FileKind.SHARED, FileKind.TRASH)
 
 
+# A date can hold the years 1 to 9999.
+_FIRST_TIME, _LAST_TIME = -62135596800.0, 253402300799.0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if isinstance(value, int) or math.isfinite(value) else None
+
+
+def _time(value: object) -> float | None:
+    """Return a Unix time; ``None`` if the value is none."""
+    number = _number(value)
+    return None if number is None or not _FIRST_TIME <= number <= _LAST_TIME else float(number)
+
+
+def byte_count(value: object) -> int | None:
+    """Return a number of bytes; ``None`` if the value is none."""
+    number = _number(value)
+    return None if number is None or number < 0 or number != int(number) else int(number)
+
+
+def _problem(body: Mapping[str, Any], kind: FileKind) -> str:
+    if not _text(body.get("id")):
+        return f"has the id {in_short(body.get('id'))}"
+    if not is_path_name(_text(body.get("name"))):
+        return f"has the name {in_short(body.get('name'))}"
+    if kind is FileKind.FILE and byte_count(body.get("size")) is None:
+        return f"has the size {in_short(body.get('size'))}"
+    return ""
+
+
 @dataclass(frozen=True)
 class RemoteFile:
     """A file or folder, from the metadata calls.
 
-    :param id: stable handle.
+    :param id: stays the same when the object is moved.
     :param parent_id: its folder.
     :param name: its name.
     :param kind: file, folder, project folder or Trash.
     :param size: bytes of a file; number of entries of a folder.
-    :param modified: Unix time, to the microsecond for files.
-    :param created: Unix time.
+    :param modified: Unix time, to the microsecond for files; 0 if the response has no time of the years 1 to 9999.
+    :param created: Unix time, likewise.
+    :param problem: why it cannot be used, such as ``has the size None``; empty if it can.
+    :param odd_time: the modification time as text, if it is not a time.
     """
 
     id: str
@@ -161,28 +201,50 @@ class RemoteFile:
     size: int
     modified: float
     created: float
+    problem: str = ""
+    odd_time: str = ""
 
     @classmethod
-    def from_answer(cls, body: Mapping[str, Any]) -> RemoteFile:
-        """Read an answer; absent members become empty."""
-        modified = body.get("modified_ms")
+    def from_response(cls, body: Mapping[str, Any]) -> RemoteFile:
+        """Read a response; members that are absent or wrong become empty."""
+        kind = FileKind(body.get("type"))
+        times = [body[member] for member in ("modified_ms", "modified") if body.get(member) is not None]
+        modified = next((time for time in map(_time, times) if time is not None), None)
         return cls(
-            id=str(body.get("id") or ""),
-            parent_id=str(body.get("parent_id") or ""),
-            name=str(body.get("name") or ""),
-            kind=FileKind(body.get("type")),
-            size=int(body.get("size") or 0),
-            modified=float(modified if modified is not None else body.get("modified") or 0),
-            created=float(body.get("created") or 0),
+            id=_text(body.get("id")),
+            parent_id=_text(body.get("parent_id")),
+            name=_text(body.get("name")),
+            kind=kind,
+            size=byte_count(body.get("size")) or 0,
+            modified=modified or 0.0,
+            created=_time(body.get("created")) or 0.0,
+            problem=_problem(body, kind),
+            odd_time=in_short(times[0]) if times and modified is None else "",
         )
+
+    @property
+    def version(self) -> Version:
+        """Its size and modification time, which other versions differ in."""
+        return Version(self.size, self.modified, self.kind.is_folder)
+
+    @property
+    def described(self) -> str:
+        """Its name and why it cannot be used, for a message."""
+        return f"{in_short(self.name)} {self.problem}" if is_path_name(self.name) else f"one that {self.problem}"
+
+    @classmethod
+    def from_entry(cls, entry: object) -> RemoteFile:
+        """Read an entry of a listing, which may be anything."""
+        if isinstance(entry, dict):
+            return cls.from_response(entry)
+        return cls("", "", "", FileKind.UNKNOWN, 0, 0.0, 0.0, problem=f"is {in_short(entry)}, not an object")
 
 
 @dataclass(frozen=True)
-class Found:
+class Entry:
     """A file or folder and where it is.
 
-    :param names: from the home folder; as the server sent them, so one may hold anything.
-    :param file: its metadata.
+    :param names: from the home folder, as the server sent them; unchecked.
     """
 
     names: tuple[str, ...]
@@ -198,10 +260,10 @@ class Found:
 class UploadLink:
     """Permission to write one file, from ``POST upload/link``.
 
-    :param key: upload key; whoever has it can write.
-    :param file_id: the file that will be.
+    :param key: upload key; anybody who has it can write.
+    :param file_id: the new file.
     :param parent_id: its folder.
-    :param name: the name it got, which need not be the one asked for.
+    :param name: the name that it got, which may be another than the wanted one.
     """
 
     key: str = field(repr=False)
@@ -214,12 +276,10 @@ class UploadLink:
 class ApiKey:
     """An API key, from ``api-key...``.
 
-    :param id: handle.
-    :param user_id: whose calls it makes.
+    :param user_id: the user that calls with this key act for.
     :param name: label.
     :param active: whether it works.
     :param hint: its last characters.
-    :param key: the key itself, in the answer to its creation only.
     """
 
     id: str
@@ -227,16 +287,14 @@ class ApiKey:
     name: str
     active: bool
     hint: str
-    key: str | None = field(default=None, repr=False)
 
     @classmethod
-    def from_answer(cls, body: Mapping[str, Any]) -> ApiKey:
-        """Read an answer."""
+    def from_response(cls, body: Mapping[str, Any]) -> ApiKey:
+        """Read a response."""
         return cls(
             id=str(body.get("id") or ""),
             user_id=str(body.get("role_id") or ""),
             name=str(body.get("name") or ""),
             active=body.get("status") == "A",
             hint=str(body.get("hint") or ""),
-            key=str(body["key"]) if body.get("key") else None,
         )

@@ -1,29 +1,32 @@
-"""Keeps secrets out of texts that people read: exception messages, log lines, ``repr``."""
+"""Keeps secrets out of texts for people: exception messages, log lines, ``repr``."""
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import logging
+import os
 import re
 import threading
 import weakref
 from collections import OrderedDict
-from typing import TYPE_CHECKING
-from urllib.parse import quote_plus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MASK = "***"
 
-# A process that renews sessions for months must not collect every id it ever saw; an id this far back
-# has long been ended by the service.
+# A process that runs for months must not keep every session id, upload key and link. The service has long ended those
+# that are so old.
 _MOST_REMEMBERED = 1_000
-# Shorter values (a PIN of two digits, say) would tear holes into harmless text.
+# Masking shorter values, such as a PIN of two digits, would mask harmless text.
 _SHORTEST = 4
 
-# Ids of sessions and links are UUIDs. A cut-short answer may hold only the first part of one that nobody
-# told us about yet, hence the pattern needs no complete UUID.
+# Ids of sessions and links are UUIDs. A response that was cut short may hold the first part of an unknown one, so the
+# pattern also matches incomplete UUIDs.
 _UUID_LIKE = re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{1,4}-?){0,3}[0-9a-fA-F]{0,12}")
 _SECRET_MEMBER = re.compile(
     r"""(["']?(?:session_?id|token|x-auth-token|upload_?key|key|api_?key|password|code|pin|secret|authorization)["']?"""
@@ -31,84 +34,149 @@ _SECRET_MEMBER = re.compile(
     re.IGNORECASE,
 )
 
+_TOKEN_LIKE = re.compile(r"""[^\s"'<>&;,]{24,}""")
+
+# Members of an error's details that are credentials.
+_SECRET_MEMBERS = frozenset(
+    {"sessionid", "token", "xauthtoken", "uploadkey", "key", "apikey", "password", "code", "pin", "secret"}
+    | {"authorization", "totpsecret"}
+)
+# No real response is nested this deep, and recursion must end.
+DEEPEST = 20
+
+
+def without_secrets(value: Any, redact: Callable[[str], str] = str, depth: int = 0) -> Any:
+    """Return a copy of a decoded JSON value without members that are credentials, at any depth.
+
+    :param redact: takes secrets out of a text.
+    :param depth: levels above ``value``; deeper than 20 levels everything is masked.
+    """
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict | list) and depth >= DEEPEST:
+        return MASK
+    if isinstance(value, dict):
+        return {
+            redact(name): without_secrets(member, redact, depth + 1)
+            for name, member in value.items()
+            if name.lower().replace("_", "").replace("-", "") not in _SECRET_MEMBERS
+        }
+    if isinstance(value, list):
+        return [without_secrets(member, redact, depth + 1) for member in value]
+    return value
+
 
 class Redactor:
-    """The secrets of one client, and the means to take them out of a text.
+    """Knows the secrets of one client and takes them out of texts.
 
-    :param on_secret: called once with every new secret, so that a host application can teach it to its own
-        log masking.
+    :param on_secret: called once with every new secret, for the host application's own log masking.
     """
 
     def __init__(self, on_secret: Callable[[str], None] | None = None) -> None:
         self._on_secret = on_secret
-        self._secrets: OrderedDict[str, None] = OrderedDict()
+        self._kept: dict[str, None] = {}
+        self._passing: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
-        # Read without the lock, which a forked child may inherit in the hands of a thread that it lacks.
+        # Read without the lock: masking a log line waits for nobody.
         self._secrets_read: tuple[str, ...] = ()
         _wire_log_filter.watch(self)
 
-    def add(self, *secrets: str | None, announce: bool = True) -> None:
-        """Remember secrets; empty and very short values are ignored.
+    def keep(self, *secrets: str | None) -> None:
+        """Remember secrets that stay valid, such as a password or an API key; they are never forgotten.
 
-        :param secrets: values to take out of texts.
-        :param announce: tell ``on_secret``. Keys and links that serve one file are many and live for minutes; a host
-            application's masking would grow with every one of them.
+        :param secrets: values to take out of texts; empty and very short ones are ignored.
+        """
+        for secret in secrets:
+            if secret and len(secret) >= _SHORTEST:
+                for form in (*_forms(secret), base64.b64encode(secret.encode()).decode()):
+                    with self._lock:
+                        known = form in self._kept
+                        if not known:
+                            self._kept[form] = None
+                            self._publish()
+                    self._announce(form, known=known)
+
+    def add(self, *secrets: str | None, announce: bool = True) -> None:
+        """Remember secrets that expire, such as session ids and links; the oldest are forgotten.
+
+        :param secrets: values to take out of texts; empty and very short ones are ignored.
+        :param announce: call ``on_secret``. Not for keys and links of single files: they are many and live for
+            minutes, and the host application's masking would grow with each.
         """
         for secret in secrets:
             if secret and len(secret) >= _SHORTEST:
                 for form in _forms(secret):
-                    self._add(form, announce=announce)
+                    with self._lock:
+                        known = form in self._passing
+                        self._passing[form] = None
+                        self._passing.move_to_end(form)
+                        while len(self._passing) > _MOST_REMEMBERED:
+                            self._passing.popitem(last=False)
+                        if not known:
+                            self._publish()
+                    self._announce(form, known=known or not announce)
 
-    def _add(self, secret: str, *, announce: bool) -> None:
-        with self._lock:
-            known = secret in self._secrets
-            self._secrets[secret] = None
-            self._secrets.move_to_end(secret)
-            while len(self._secrets) > _MOST_REMEMBERED:
-                self._secrets.popitem(last=False)
-            if not known:
-                self._secrets_read = tuple(self._secrets)
-        if announce and not known and self._on_secret is not None:
+    def renew_lock(self) -> None:
+        """Take a new lock, in a child that was just forked."""
+        self._lock = threading.Lock()
+
+    def _publish(self) -> None:
+        self._secrets_read = (*self._kept, *self._passing)
+
+    def _announce(self, secret: str, *, known: bool) -> None:
+        if not known and self._on_secret is not None:
             self._on_secret(secret)
 
     def known(self, text: str) -> str:
-        """Replace the known secrets in ``text``."""
+        """Mask the known secrets in a text."""
         return _masked(text, self.found(text))
 
     def found(self, text: str) -> set[str]:
-        """Return the known secrets that ``text`` holds."""
+        """Return the known secrets that a text contains."""
         return {secret for secret in self._secrets_read if secret in text}
 
     def __call__(self, text: str) -> str:
-        """Replace the known secrets in ``text``, and all that looks like one.
+        """Mask the known secrets in a text, and everything that looks like a secret.
 
         :param text: what a server sent or an error says.
-        :return: the text, safe to log.
+        :return: a text that may be logged.
         """
         return _UUID_LIKE.sub(MASK, _SECRET_MEMBER.sub(rf"\1{MASK}", self.known(text)))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(secrets={len(self._secrets)})"
+        return f"{type(self).__name__}(secrets={len(self._secrets_read)})"
+
+
+def without_tokens(text: str) -> str:
+    """Mask what looks like a token; for responses that the API does not promise, which hold nothing of value."""
+
+    def masked(match: re.Match[str]) -> str:
+        run = match.group()
+        return MASK if any(map(str.isdigit, run)) and any(map(str.isalpha, run)) else run
+
+    return _TOKEN_LIKE.sub(masked, text)
 
 
 def _masked(text: str, secrets: set[str]) -> str:
-    # The longest first, for one may be part of another, whose rest would stay.
+    # The longest first: one may be a part of another, whose rest would stay.
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
 
 
 def _forms(secret: str) -> set[str]:
-    """Return a secret as it is, as a URL holds it and as JSON holds it."""
-    return {secret, quote_plus(secret), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    """Return the forms of a secret: plain, in URLs, JSON and HTML, and as decoded from a broken response."""
+    urls = {quote_plus(secret), quote(secret), quote(secret, safe="")}
+    texts = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], html.escape(secret)}
+    return {secret, *urls, *texts, secret.encode(errors="surrogatepass").decode("latin-1")}
 
 
 class _WireLogFilter(logging.Filter):
-    """Masks urllib3's lines, which name the URL and so an upload key, a link or a CAPTCHA token."""
+    """Masks urllib3's log lines: their URLs may hold an upload key, a link or a CAPTCHA token."""
 
     def __init__(self) -> None:
         super().__init__()
-        # A list, whose changes need no lock: any thread may log while another makes or drops a client.
+        # A list needs no lock: any thread may log while another makes or drops a client.
         self._redactors: list[weakref.ref[Redactor]] = []
 
     def watch(self, redactor: Redactor) -> None:
@@ -116,20 +184,24 @@ class _WireLogFilter(logging.Filter):
         self._redactors.append(weakref.ref(redactor, self._redactors.remove))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record's message; every record passes.
-
-        :param record: a line of urllib3's connection log.
-        :return: always ``True``.
-        """
+        """Mask the record's message; every record passes."""
         message = record.getMessage()
-        watched = [redactor for reference in tuple(self._redactors) if (redactor := reference()) is not None]
-        secrets = {secret for redactor in watched for secret in redactor.found(message)}
+        secrets = {secret for redactor in self._watched() for secret in redactor.found(message)}
         if secrets:
             record.msg, record.args = _masked(message, secrets), ()
         return True
 
+    def renew_locks(self) -> None:
+        """Give a forked child new locks: it may have inherited some held by threads that it lacks."""
+        for redactor in self._watched():
+            redactor.renew_lock()
+
+    def _watched(self) -> list[Redactor]:
+        return [redactor for reference in tuple(self._redactors) if (redactor := reference()) is not None]
+
 
 _wire_log_filter = _WireLogFilter()
-# All of urllib3's loggers that name URLs; a filter of a logger sees only what is logged to that very logger.
+os.register_at_fork(after_in_child=_wire_log_filter.renew_locks)
+# The loggers of urllib3 that log URLs. A filter sees only its own logger's records.
 for _name in ("connectionpool", "connection", "util.retry"):
     logging.getLogger(f"urllib3.{_name}").addFilter(_wire_log_filter)

@@ -1,4 +1,4 @@
-"""Which failure deserves another try, and when: pure functions, handed to tenacity."""
+"""Decides which failed requests are sent again, and when; tenacity does it."""
 
 from __future__ import annotations
 
@@ -6,43 +6,50 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import tenacity
 
 from airflow_provider_quatrix.api.errors import (
     QuatrixApiError,
+    QuatrixCaptchaRequired,
+    QuatrixRateLimited,
     QuatrixResponseError,
     QuatrixTransportError,
     TransportStage,
 )
+from airflow_provider_quatrix.api.messages import Repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504, 509})
-# The server says by these that it did not begin the work, so that even a call with an effect may be repeated.
+# With these the server did not begin the work, so even a request with an effect may be repeated.
 REFUSING_STATUSES = frozenset({429, 503, 509})
 
 
-class Repeat(Enum):
-    """When a call may be sent again without doing harm."""
+def is_outage(error: Exception) -> bool:
+    """Tell whether the service is only down or busy, so that a waiting task goes on waiting.
 
-    SAFE = "safe"
-    """Always: it reads, or a second time changes nothing more."""
-    REFUSED = "refused"
-    """Only if the server cannot have acted on it: never reached, or turned away."""
-    UNSENT = "unsent"
-    """Only if it never reached the server: what it carries is worthless once shown."""
+    :return: ``True`` if the same call may succeed later although nobody does anything.
+    """
+    if isinstance(error, QuatrixTransportError):
+        return error.stage not in (TransportStage.TLS, TransportStage.SETTINGS)
+    if isinstance(error, QuatrixResponseError):
+        return True
+    if isinstance(error, QuatrixCaptchaRequired):
+        # Even if its status is one of a busy service.
+        return False
+    return isinstance(error, QuatrixRateLimited) or (
+        isinstance(error, QuatrixApiError) and error.status in TRANSIENT_STATUSES
+    )
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Read a ``Retry-After`` header, in seconds or as a date.
 
-    :param value: the header's value.
     :param now: the present, with a time zone.
-    :return: seconds to wait, 0 for a date in the past; ``None`` where the header is absent or unreadable.
+    :return: seconds to wait, 0 for a date in the past; ``None`` if the header is absent or unreadable.
     """
     if value is None:
         return None
@@ -63,20 +70,21 @@ def _status(error: BaseException) -> int | None:
 
 
 def may_repeat(error: BaseException, repeat: Repeat) -> bool:
-    """Tell whether a failed call may be sent again.
+    """Tell whether a failed request may be sent again.
 
-    A rejected login, a missing second factor and a CAPTCHA block are never transient: sending them again
-    only feeds the block; so a refusal (401) whose text is cut short is not asked to say it again. A bad
-    certificate or setting does not get better either.
+    A rejected login, a missing second factor and a CAPTCHA block are never retried, whatever their status: that would
+    lead to a block or prolong it. So a truncated 401 is never retried. Nor is a bad certificate or setting.
 
-    :param error: how the call failed.
-    :param repeat: what the call allows.
+    :param error: how the request failed.
+    :param repeat: what the request allows.
     :return: ``True`` if another try is safe and may help.
     """
     if isinstance(error, QuatrixTransportError):
         if error.stage in (TransportStage.TLS, TransportStage.SETTINGS):
             return False
-        return error.stage is not TransportStage.SENT or repeat is Repeat.SAFE
+        return not error.sent or repeat is Repeat.SAFE
+    if isinstance(error, QuatrixCaptchaRequired):
+        return False
     status = _status(error)
     cut = isinstance(error, QuatrixResponseError) and error.cut
     if status == 401:
@@ -89,12 +97,9 @@ def may_repeat(error: BaseException, repeat: Repeat) -> bool:
 def pause(error: BaseException | None, attempt: int, policy: RetryPolicy, spread: float) -> float:
     """Return the seconds to wait before the next try.
 
-    :param error: how the last try failed; a ``Retry-After`` in it is honoured to the second, unless it asks for no
-        pause at all.
-    :param attempt: number of tries made, from 1.
-    :param policy: the pauses' growth and limit.
-    :param spread: random number from 0 to 1 that keeps many clients from trying in step.
-    :return: seconds.
+    :param error: how the last try failed; its ``Retry-After`` is followed, unless that is 0.
+    :param attempt: tries so far, from 1.
+    :param spread: random number from 0 to 1, so that many clients do not try at the same moment.
     """
     if isinstance(error, QuatrixApiError | QuatrixResponseError) and error.retry_after:
         return error.retry_after
@@ -104,12 +109,12 @@ def pause(error: BaseException | None, attempt: int, policy: RetryPolicy, spread
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long and how often a call is tried.
+    """How long and how often a request is tried.
 
-    :param deadline: seconds for all tries of a call together, pauses included.
-    :param attempts: the most tries.
-    :param first_pause: seconds before the second try; each further pause is twice as long.
-    :param longest_pause: seconds that no pause exceeds, unless the server asks for more.
+    :param deadline: seconds for all tries together, with pauses; default three minutes.
+    :param attempts: the most tries; default 6.
+    :param first_pause: seconds before the second try; each further pause is twice as long; default 0.5.
+    :param longest_pause: seconds of the longest pause, unless the server asks for more; default 30.
     """
 
     deadline: float = 180.0
@@ -122,24 +127,32 @@ class RetryPolicy:
         repeat: Repeat,
         deadline: float,
         *,
+        most_sent: int | None = None,
         sleep: Callable[[float], None],
         before_sleep: Callable[[tenacity.RetryCallState], None] | None = None,
     ) -> tenacity.Retrying:
-        """Return the tenacity object that runs one call under this policy.
+        """Return the tenacity object that sends one request under this policy.
 
-        :param repeat: when the call may be sent again.
-        :param deadline: seconds for this call.
-        :param sleep: waits; the tests bring their own.
-        :param before_sleep: told of each further try.
-        :return: a fresh object, to be called with the function to try.
+        :param repeat: when the request may be sent again.
+        :param deadline: seconds for this request.
+        :param most_sent: the most tries that the server may get; ``None`` for no other limit.
+        :param sleep: waits between tries.
+        :param before_sleep: called before each further try.
+        :return: an object to be called once, with the function to try.
         """
+        sent = 0
+
+        def again(error: BaseException) -> bool:
+            nonlocal sent
+            sent += not (isinstance(error, QuatrixTransportError) and not error.sent)
+            return may_repeat(error, repeat) and (most_sent is None or sent < most_sent)
 
         def gives_up(state: tenacity.RetryCallState) -> bool:
             elapsed = state.seconds_since_start or 0.0
             return state.attempt_number >= self.attempts or elapsed + state.upcoming_sleep >= deadline
 
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: may_repeat(error, repeat)),
+            retry=tenacity.retry_if_exception(again),
             wait=lambda state: pause(_failure(state), state.attempt_number, self, random.random()),  # noqa: S311
             stop=gives_up,
             sleep=sleep,

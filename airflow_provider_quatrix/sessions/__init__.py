@@ -1,1 +1,1 @@
-"""One Quatrix session per connection, shared by every task that uses it."""
+"""One Quatrix session per account, shared by every task that uses it."""

@@ -1,468 +1,447 @@
-"""One session per connection: taken, kept alive, renewed and ended here, for all tasks that use it."""
+"""Acquires, renews, keeps and ends the one session of an account that all its tasks share."""
 
 from __future__ import annotations
 
 import logging
-import os
-import threading
+import random
+import secrets
 import time
-from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_quatrix.api.authorization import SessionAuthorizer
 from airflow_provider_quatrix.api.errors import (
     QuatrixApiError,
     QuatrixAuthenticationError,
     QuatrixCaptchaRequired,
+    QuatrixError,
     QuatrixLoginBudgetExhausted,
     QuatrixMfaRequired,
     QuatrixPermissionDenied,
     QuatrixSessionExpired,
+    QuatrixTransportError,
 )
 from airflow_provider_quatrix.api.models import SessionStatus
-from airflow_provider_quatrix.sessions.record import (
-    BLOCKED_LOGIN_INTERVAL,
-    LOGIN_LIMIT,
-    LOGIN_WINDOW,
-    USE_WRITE_INTERVAL,
-    SessionRecord,
-    may_login_while_blocked,
-    pack,
-    recent_attempts,
-    unpack,
-    wait_for_budget,
+from airflow_provider_quatrix.api.refusals import refuses_login
+from airflow_provider_quatrix.sessions.decisions import Step, may_login_while_blocked, next_step
+from airflow_provider_quatrix.sessions.explanations import (
+    BLOCKED_SESSION_ENDED,
+    NO_BLOCKED_SESSION,
+    WRONG_TOKEN,
+    error_of_step,
+    not_unblocked,
+    short_reason,
+    still_blocked,
 )
+from airflow_provider_quatrix.sessions.login_attempt import ClaimLostError, LoginAttempt
+from airflow_provider_quatrix.sessions.record import USE_WRITE_INTERVAL, AccountRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_quatrix.api.auth import Credentials
-    from airflow_provider_quatrix.api.client import QuatrixClient
     from airflow_provider_quatrix.api.models import SessionState
-    from airflow_provider_quatrix.sessions.ledger import HostLedger
-    from airflow_provider_quatrix.sessions.seal import Seal
-    from airflow_provider_quatrix.sessions.stores import SessionStore
+    from airflow_provider_quatrix.api.session import SessionCalls
+    from airflow_provider_quatrix.sessions.shared_record import SharedRecord
 
 log = logging.getLogger(__name__)
 
-# A session that waits for a second factor is as good as gone: the conversation it belonged to is over.
+# A session that still waits for a second factor can never be used: its login is over.
 _GONE = (QuatrixSessionExpired, QuatrixMfaRequired)
-# How long a block that was seen is believed without asking again, for callers that do not say otherwise.
+# Seconds for which callers believe a block that was seen, unless they give another time.
 PROBE_INTERVAL = 30.0
+# Seconds that a caller waits for another caller's login: as long as for its own.
+PATIENCE = 180.0
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
 
 
-class SessionBroker:
-    """Hands out the one session of a connection.
+class SessionBroker(SessionAuthorizer):
+    """Authorizes with the one session of an account.
 
-    It looks in this process's memory, then in the store, and signs in only if neither helps, one process of a host
-    at a time. It keeps a budget of logins, never tries refused credentials twice, and while the account waits for
-    a CAPTCHA lets nobody sign in.
+    The session comes from this process's memory, else from the shared record, else from a login. A caller claims the
+    account before it signs in; all others wait for the result. The broker limits the number of logins, never tries
+    refused credentials twice, and lets nobody sign in while the account is blocked by a CAPTCHA.
 
-    :param client: sends the session calls.
+    :param calls: the calls about sessions.
     :param credentials: the connection's.
-    :param store: where the sealed record lives.
-    :param seal: made of the connection's secrets.
-    :param ledger: lock and login times of this host.
+    :param shared: the account's record.
+    :param fingerprint: tells credentials apart without showing them.
+    :param patience: seconds to wait for another caller's login; default three minutes.
     :param now: the present, Unix time.
-    :param sleep: waits.
+    :param sleep: waits until a claim or its release is certain, and for a fresh 2FA code.
+    :param pause: waits between two looks at another caller's claim.
     """
 
     def __init__(
         self,
-        client: QuatrixClient,
+        calls: SessionCalls,
         credentials: Credentials,
         *,
-        store: SessionStore,
-        seal: Seal,
-        ledger: HostLedger,
+        shared: SharedRecord,
+        fingerprint: str,
+        patience: float = PATIENCE,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.client = client
+        self._calls = calls
         self._credentials = credentials
-        self._store = store
-        self._seal = seal
-        self._ledger = ledger
+        self._shared = shared
+        self._fingerprint = fingerprint
+        self._patience = patience
         self._now = now
         self._sleep = sleep
-        self._memory = SessionRecord()
-        self._memory_lock = threading.Lock()
+        self._pause = pause
+        self._started = now()
+        # Random, so that tasks that began together do not all write at the same moment.
+        self._record_interval = USE_WRITE_INTERVAL * random.uniform(1.0, 1.25)  # noqa: S311
+        self._recorded = 0.0
+        self._account = f"{credentials.login} at {calls.base_url}"
+        self._logged = False
 
-    def take(self) -> str:
+    def acquire(self) -> str:
         """Return the id of a session that is thought to be alive, signing in if there is none.
 
-        :return: session id.
-        :raises QuatrixCaptchaRequired: the account waits for a CAPTCHA.
+        :raises QuatrixCaptchaRequired: the account is blocked by a CAPTCHA.
         :raises QuatrixAuthenticationError: the credentials were refused, now or earlier.
         :raises QuatrixMfaRequired: a second factor is wanted that is not at hand.
         :raises QuatrixLoginBudgetExhausted: too many logins in the last 15 minutes; nothing was sent.
         """
-        with self._memory_lock:
-            record = self._memory
-        if record.status is not SessionStatus.OPEN:
-            record = self._load()
-        if record.status is SessionStatus.OPEN and record.session_id:
-            return record.session_id
-        with self._ledger.locked():
-            return self._resolve(self._load(), probe_interval=PROBE_INTERVAL)
+        session_id = self._shared.known.usable or self._shared.load().usable
+        if session_id is not None:
+            if not self._logged:
+                self._logged = True
+                age = max(0.0, self._now() - (self._shared.known.session.obtained or self._now()))
+                log.info("Quatrix session of %s reused, signed in %.0f min ago", self._account, age / 60)
+            return session_id
+        return self._obtain(believe_since=self._recently())
 
     def renew(self, dead: str) -> str:
-        """Return the id of another session than one that the service refused.
+        """Return the id of another session, from another task's login or a new one.
 
-        :param dead: the refused id.
-        :return: the id that another task has got meanwhile, or a new one.
-        :raises QuatrixError: see :meth:`take`.
+        :param dead: the id that the service refused.
+        :raises QuatrixError: see :meth:`acquire`.
         """
-        with self._ledger.locked():
-            record = self._load()
-            if record.session_id == dead and record.status is SessionStatus.OPEN:
-                log.info("The Quatrix session has ended; signing in again")
-                record = record.ended()
-            return self._resolve(record, probe_interval=PROBE_INTERVAL)
+        return self._obtain(believe_since=self._recently(), dead=dead)
 
     def login(self, mfa_code: str | None = None) -> SessionState:
-        """Make sure that there is a session that works, with a login only if there is none.
+        """Make sure that there is a working session; sign in only if there is none.
 
         :param mfa_code: a second factor that a person gave for this one login.
-        :return: the session, without its id.
-        :raises QuatrixError: see :meth:`take`.
+        :return: the session's state, without its id.
+        :raises QuatrixError: see :meth:`acquire`.
         """
-        mfa_code = (mfa_code or "").strip() or None
-        with self._ledger.locked():
-            record = self._load()
-            if record.status is SessionStatus.OPEN and record.session_id:
-                record = self._verified(record, record.session_id)
-            if record.status is SessionStatus.REJECTED and mfa_code is not None and record.wants_factor:
-                record = record.ended()
-            self._resolve(record, probe_interval=0.0, mfa_code=mfa_code)
-            return self.state()
+        record = self._shared.load()
+        session_id = record.session.session_id
+        if record.block.since is not None or session_id is None or not self._works(session_id):
+            mfa_code = (mfa_code or "").strip() or None
+            self._obtain(believe_since=self._now(), dead=session_id, mfa_code=mfa_code)
+        return self.state()
 
     def check(self, max_age: float = 0.0) -> None:
-        """Ask the service whether the session works; without one, sign in as the rules allow.
+        """Ask the service whether the session works; sign in if there is none.
 
-        :param max_age: seconds for which a block seen by anybody is believed without asking.
-        :raises QuatrixCaptchaRequired: the account waits for a CAPTCHA.
-        :raises QuatrixError: see :meth:`take`.
+        :param max_age: seconds for which a block that any task saw is believed without asking.
+        :raises QuatrixError: see :meth:`acquire`.
         """
-        record = self._load()
-        if record.status is SessionStatus.OPEN:
-            self.client.keepalive()
+        believe_since = self._now() - max_age
+        if self._shared.load().status(self._fingerprint, self._now()) is SessionStatus.OPEN:
+            self.with_session(self._calls.ping)
         else:
-            with self._ledger.locked():
-                self._resolve(self._load(), probe_interval=max_age)
+            self._obtain(believe_since=believe_since)
 
     def keep(self) -> None:
-        """Use the session that there is; never signs in.
+        """Use the session so that it does not end; never sign in.
 
         :raises QuatrixSessionExpired: there is none, or it has ended.
-        :raises QuatrixCaptchaRequired: the account waits for a CAPTCHA.
+        :raises QuatrixCaptchaRequired: the account is blocked by a CAPTCHA.
         """
-        with self._ledger.locked():
-            record = self._load()
-            if record.status is SessionStatus.BLOCKED:
-                raise _still_blocked(record)
-            if record.session_id is not None:
-                record = self._verified(record, record.session_id)
-                if record.status is SessionStatus.OPEN:
-                    return
-                self._save(record)
-        raise QuatrixSessionExpired(401, None, "The Quatrix session has ended, or nobody has signed in")
+        record = self._shared.load()
+        if record.block.since is not None:
+            raise still_blocked(record)
+        session_id = record.session.session_id
+        if session_id is None or not self._works(session_id):
+            raise QuatrixSessionExpired(401, None, "The Quatrix session has ended, or nobody has signed in")
 
     def end(self) -> bool:
-        """End the connection's session for all who share it.
+        """End the account's session for everybody who shares it.
 
         :return: ``False`` if there was none.
         """
-        with self._ledger.locked():
-            record = self._load()
-            if record.status is SessionStatus.BLOCKED:
-                log.info("The blocked Quatrix session is kept: it is what passing the CAPTCHA unblocks")
-                return False
-            if record.status is not SessionStatus.OPEN or record.session_id is None:
-                # Credentials that were refused stay known as such.
-                return False
-            try:
-                ended = self.client.logout(record.session_id)
-            except QuatrixCaptchaRequired:
-                self._note_block(record, record.session_id)
-                return False
-            self._save(record.ended())
-            return ended
+        record = self._shared.load()
+        session_id = record.session.session_id
+        if record.block.since is not None:
+            log.info("The blocked Quatrix session is kept, as passing the CAPTCHA unblocks it")
+            return False
+        if session_id is None:
+            return False
+        asked = self._now()
+        try:
+            ended = self._calls.logout(session_id)
+        except QuatrixCaptchaRequired:
+            self._record_block(session_id, asked)
+            return False
+        self._shared.update(lambda record: record.ended(session_id))
+        return ended
 
     def unblock(self, token: str) -> bool:
-        """Hand in a passed CAPTCHA for the blocked session, and use the session from then on.
+        """Hand in a passed CAPTCHA for the blocked session, and use that session from then on.
 
         :param token: proof of the passed CAPTCHA.
-        :return: ``False`` if nothing was blocked; the token was not used then.
+        :return: ``False`` if nothing was blocked and the token was not used.
         :raises QuatrixCaptchaRequired: the token was wrong, or there is no session to unblock.
         """
         with suppress(QuatrixCaptchaRequired):
             self.check()
             return False
-        with self._ledger.locked():
-            record = self._load()
-            if record.status is not SessionStatus.BLOCKED:
-                return False
-            self._hand_in(token, record)
-            return True
+        record = self._shared.load()
+        if record.block.since is None:
+            return False
+        self._hand_in(token, record.session.session_id)
+        return True
 
-    def _hand_in(self, token: str, record: SessionRecord) -> None:
-        if record.session_id is None:
-            raise QuatrixCaptchaRequired(
-                401,
-                None,
-                "Quatrix handed out no session that a CAPTCHA token could unblock, or that session has ended: "
-                "pass the CAPTCHA by signing in to Quatrix in a browser",
-            )
+    def _hand_in(self, token: str, session_id: str | None) -> None:
+        if session_id is None:
+            raise not_unblocked(NO_BLOCKED_SESSION)
         try:
-            valid = self.client.unblock_captcha(token, record.session_id)
+            valid = self._calls.unblock(token, session_id)
         except QuatrixCaptchaRequired:
             valid = False
         except _GONE:
-            self._save(record.blocked(None, self._now()))
-            raise QuatrixCaptchaRequired(
-                401,
-                None,
-                "The blocked Quatrix session has ended, so that no token can unblock it: a login task or the next "
-                "use signs in again and gets another one to unblock",
-            ) from None
+            self._shared.update(lambda record: record.ended(session_id))
+            raise not_unblocked(BLOCKED_SESSION_ENDED) from None
         if not valid:
-            raise QuatrixCaptchaRequired(
-                401, None, "Quatrix says that the CAPTCHA token is wrong. A token works once: get a new one"
-            )
-        verified = self._verified(record, record.session_id)
-        if verified.status is not SessionStatus.OPEN:
+            raise not_unblocked(WRONG_TOKEN)
+        if not self._works(session_id):
             log.info("The CAPTCHA is passed, but the session is not signed in; the next use signs in")
-            self._save(verified)
+            self._shared.update(lambda record: record.freed())
 
     def blocked(self, block: QuatrixCaptchaRequired, session_id: str) -> None:
-        """Take note that the service wants a CAPTCHA: from now on nobody signs in.
-
-        :param block: what the service said.
-        :param session_id: the session that it said it to.
-        """
-        with self._ledger.locked():
-            record = self._load()
-            if record.status is SessionStatus.OPEN and record.session_id != session_id:
-                # Somebody else has got another session meanwhile, whose own calls will tell whether it works.
-                return
-            self._note_block(record, session_id)
+        """Note that the service wants a CAPTCHA: from now on nobody signs in."""
+        self._record_block(session_id, self._now())
 
     def used(self, session_id: str) -> None:
-        """Take note that the service accepted a session; written down every few minutes.
-
-        :param session_id: the session.
-        """
+        """Note that the service accepted a session; the record is written every few minutes."""
         now = self._now()
-        with self._memory_lock:
-            record = self._memory
-            if record.session_id != session_id or now - (record.last_used or 0.0) < USE_WRITE_INTERVAL:
-                return
-            self._memory = replace(record, last_used=now)
+        known = self._shared.known.session
+        if known.session_id != session_id or now - max(known.last_used or 0.0, self._recorded) < self._record_interval:
+            return
+        self._recorded = now
         try:
-            with self._ledger.locked(timeout=1.0):
-                stored = self._load()
-                if stored.session_id == session_id:
-                    self._save(replace(stored, last_used=now))
-        except Exception as error:  # noqa: BLE001 - the call worked, and must not fail for want of a note about it
-            log.info("The last use of the Quatrix session could not be written down (%s)", type(error).__name__)
+            self._shared.update(lambda record: record.used(session_id, now), timeout=1.0)
+        except Exception as error:  # noqa: BLE001 - the call itself worked
+            log.info("The last use of the Quatrix session could not be recorded (%s)", short_reason(error))
+
+    def forgive(self) -> None:
+        """Let refused credentials be tried once more."""
+        self._shared.update(lambda record: record.forgiven(self._fingerprint))
 
     def state(self) -> SessionState:
-        """Return what is known of the session, without asking the service."""
-        return self._load().state(self._now())
+        """Return the state of the session, without asking the service."""
+        return self._shared.load().state(self._fingerprint, self._now())
 
-    def _load(self) -> SessionRecord:
-        record = unpack(self._store.read(), self._seal)
-        with self._memory_lock:
-            self._memory = record
-        self.client.transport.redactor.add(record.session_id)
-        return record
+    def _recently(self) -> float:
+        """Return since when a block must have been seen to be believed by callers that give no age."""
+        return max(self._now() - PROBE_INTERVAL, self._started)
 
-    def _save(self, record: SessionRecord) -> None:
-        record = replace(record, attempts=recent_attempts(record.attempts, self._now()))
-        self._store.write(pack(record, self._seal))
-        with self._memory_lock:
-            self._memory = record
-
-    def _resolve(self, record: SessionRecord, *, probe_interval: float, mfa_code: str | None = None) -> str:
-        """Return a session for this record, by the cheapest way that the rules allow; with the lock held."""
-        if record.status is SessionStatus.OPEN and record.session_id:
-            return record.session_id
-        if record.status is SessionStatus.REJECTED:
-            kind = QuatrixMfaRequired if record.wants_factor else QuatrixAuthenticationError
-            raise kind(
-                401, None, f"{record.reason}. That was an earlier attempt; these credentials are not tried again"
-            )
-        if record.status is SessionStatus.BLOCKED:
-            return self._probe(record, probe_interval, mfa_code)
-        return self._sign_in(record, mfa_code)
-
-    def _probe(self, record: SessionRecord, interval: float, mfa_code: str | None) -> str:
-        """Find out, at the least cost to the account, whether a block is still there."""
-        now = self._now()
-        if record.last_probe is not None and now - record.last_probe < interval:
-            raise _still_blocked(record)
-        session_id = record.session_id
-        if session_id is not None:
+    def _obtain(self, *, believe_since: float, dead: str | None = None, mfa_code: str | None = None) -> str:
+        """Return a session, at the least cost that the rules allow."""
+        gives_up = time.monotonic() + self._patience
+        while True:
+            nonce = secrets.token_hex(8)
+            step, record = self._decide(nonce, believe_since, dead, mfa_code)
+            if step is Step.USE:
+                return str(record.session.session_id)
+            if step is Step.WAIT and record.claim is not None:
+                self._wait_for(record.claim.nonce, gives_up)
+                continue
+            if step not in (Step.PROBE, Step.SIGN_IN):
+                raise error_of_step(step, record, self._fingerprint, self._now(), self._shared.place)
+            settles = True
             try:
-                self.client.ping(session_id)
-            except QuatrixCaptchaRequired:
-                self._save(record.blocked(session_id, now))
-                raise _still_blocked(record) from None
-            except _GONE:
-                record = record.blocked(None, now, record.reason)
-            else:
-                log.info("The CAPTCHA has been passed; the Quatrix session works again")
-                self._save(record.opened(session_id, now))
-                return session_id
-        if not may_login_while_blocked(record, now):
-            self._save(record.blocked(None, now, record.reason))
-            raise _still_blocked(record)
-        return self._sign_in(record, mfa_code)
+                if step is Step.PROBE:
+                    return self._probe(record, nonce, mfa_code, gives_up)
+                return self._sign_in(nonce, dead, mfa_code, gives_up)
+            except ClaimLostError:
+                settles = False
+            finally:
+                self._shared.release(nonce, self._sleep if settles else None)
 
-    def _note_block(self, record: SessionRecord, session_id: str | None) -> SessionRecord:
-        log.warning("Quatrix wants a CAPTCHA; nobody signs in to this account until a person has passed it")
-        blocked = record.blocked(session_id, self._now())
-        self._save(blocked)
-        return blocked
+    def _decide(
+        self, nonce: str, believe_since: float, dead: str | None, mfa_code: str | None
+    ) -> tuple[Step, AccountRecord]:
+        """Decide what to do, and claim the account if the service has to be asked."""
+        decided, has_code = Step.WAIT, mfa_code is not None
 
-    def _verified(self, record: SessionRecord, session_id: str) -> SessionRecord:
-        """Return the record after asking the service whether its session works."""
-        try:
-            self.client.ping(session_id)
-        except _GONE:
-            return record.ended()
-        except QuatrixCaptchaRequired:
-            raise _still_blocked(self._note_block(record, session_id)) from None
-        opened = record.opened(session_id, self._now())
-        self._save(opened)
-        return opened
-
-    def _sign_in(self, record: SessionRecord, mfa_code: str | None) -> str:
-        """Log in; with the lock held. Whatever comes of it is in the record before anybody else can look."""
-        attempt = _Attempt(self, record)
-        steps = [step for step in (record.totp_step, self._ledger.totp_step()) if step is not None]
-        try:
-            session_id = self.client.login(
-                self._credentials,
-                mfa_code=mfa_code,
-                last_totp_step=max(steps, default=None),
-                before_try=attempt.spend,
-                after_unsent=attempt.refund,
-                on_totp_step=attempt.remember_step,
-                now=self._now,
-                sleep=self._sleep,
+        def claim(record: AccountRecord) -> AccountRecord:
+            nonlocal decided
+            decided = next_step(
+                record, self._fingerprint, self._now(), believe_since=believe_since, dead=dead, has_code=has_code
             )
-        except QuatrixCaptchaRequired as block:
-            raise _still_blocked(self._note_block(attempt.record, block.session_id)) from None
-        except QuatrixMfaRequired as error:
-            self._save(attempt.record.rejected(error.msg, wants_factor=True))
+            if decided is Step.SIGN_IN:
+                return self._shared.claimed(record.ended(dead), nonce)
+            return self._shared.claimed(record, nonce) if decided is Step.PROBE else record
+
+        record = self._shared.update(claim)
+        return decided, record
+
+    def _wait_for(self, nonce: str, gives_up: float) -> None:
+        """Wait until another caller's claim has ended.
+
+        :raises QuatrixTransportError: the other caller got no answer, or it took too long.
+        """
+        began, pause = time.monotonic(), _FIRST_PAUSE
+        while True:
+            self._pause(pause)
+            pause = min(1.5 * pause, _LONGEST_PAUSE)
+            record = self._shared.load()
+            if record.failure.nonce == nonce:
+                raise QuatrixTransportError(record.failure.message)
+            if record.claim is None or record.claim.nonce != nonce:
+                return
+            waited = time.monotonic()
+            if waited >= gives_up:
+                raise QuatrixTransportError(
+                    f"Another task has been signing in to Quatrix for {self._patience:.0f} s, without an answer"
+                )
+            if waited - began > self._shared.longest_claim:
+                # Its end may have been written by a clock that is ahead of this host's.
+                self._shared.update(lambda record: record.released(nonce))
+                return
+
+    def _confirm(self, nonce: str) -> None:
+        """Wait until a claim is certain.
+
+        :raises ClaimLostError: another process claimed the account at the same moment, and its claim stands.
+        """
+        if not self._shared.is_exact:
+            self._sleep(self._shared.settle_seconds)
+            claim = self._shared.load().claim
+            if claim is None or claim.nonce != nonce:
+                raise ClaimLostError
+
+    def _probe(self, record: AccountRecord, nonce: str, mfa_code: str | None, gives_up: float) -> str:
+        """Find out whether the account is still blocked, without a login if possible."""
+        asked, session_id = self._now(), str(record.session.session_id)
+        try:
+            self._calls.ping(session_id)
+        except QuatrixCaptchaRequired:
+            record = self._record_block(session_id, asked, nonce)
+            if record.usable is not None:
+                return record.usable
+            raise still_blocked(record) from None
+        except _GONE:
+            record = self._shared.update(lambda record: record.ended(session_id).seen_blocked(asked))
+            if not may_login_while_blocked(record, self._now()):
+                raise still_blocked(record) from None
+            return self._sign_in(nonce, session_id, mfa_code, gives_up)
+        except QuatrixError as error:
+            message = str(error)
+            self._shared.update(lambda record: record.released(nonce, message))
             raise
-        except QuatrixPermissionDenied as error:
-            # The service has blocked the address or the login: trying on would feed that as well.
-            self._save(attempt.record.blocked(None, self._now(), error.msg))
-            raise
-        except QuatrixAuthenticationError as error:
-            # A code that a person mistyped says nothing about the connection.
-            if mfa_code is None or not error.second_factor:
-                self._save(attempt.record.rejected(error.msg))
-            raise
-        self._save(attempt.record.opened(session_id, self._now()))
-        log.info("Signed in to Quatrix")
+        log.info("The CAPTCHA has been passed; the Quatrix session works again")
+        self._shared.update(lambda record: record.opened(session_id, self._now()).released(nonce))
         return session_id
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.client.transport!r})"
+    def _record_block(self, session_id: str | None, asked: float, nonce: str = "") -> AccountRecord:
+        """Record a block, unless another task has signed in meanwhile.
 
-
-class _Attempt:
-    """The record while a login is under way: every request of it is on the books before it is sent."""
-
-    def __init__(self, broker: SessionBroker, record: SessionRecord) -> None:
-        self._broker = broker
-        self._before = record
-        self.record = record
-
-    def spend(self) -> None:
-        """Take one attempt out of the budget.
-
-        :raises QuatrixLoginBudgetExhausted: none is left.
+        :param session_id: the blocked session.
+        :param asked: Unix time of the request.
+        :param nonce: of the claim that the request was made under.
         """
-        broker, now = self._broker, self._broker._now()
-        # Tasks on other hosts may have signed in since the record was read.
-        stored = unpack(broker._store.read(), broker._seal).attempts
-        attempts = recent_attempts((*self.record.attempts, *stored, *broker._ledger.attempts()), now)
-        wait = wait_for_budget(attempts, now)
-        if wait > 0:
-            raise QuatrixLoginBudgetExhausted(retry_after=wait, limit=LOGIN_LIMIT, window=LOGIN_WINDOW)
-        self._before = replace(self.record, attempts=attempts)
-        attempts = (*attempts, now)
-        broker._ledger.write_attempts(attempts)
-        self._keep(replace(self.record, attempts=attempts, last_login=now))
+        began = False
 
-    def refund(self) -> None:
-        """Give back the attempt, as the service never saw it."""
-        self._broker._ledger.write_attempts(self._before.attempts)
-        self._keep(self._before)
+        def block(record: AccountRecord) -> AccountRecord:
+            nonlocal began
+            current = record.session
+            another = current.session_id not in (None, session_id) and not nonce
+            if record.block.since is None and (another or (current.last_used or 0.0) > asked):
+                # The session is another one, or it worked after this request was sent.
+                return record.released(nonce)
+            began = record.block.since is None
+            return record.blocked(session_id, asked).released(nonce)
 
-    def remember_step(self, totp_step: int) -> None:
-        """Write down which TOTP code is about to be sent."""
-        self._broker._ledger.write_totp_step(totp_step)
-        self._keep(replace(self.record, totp_step=totp_step))
+        record = self._shared.update(block)
+        if began:
+            log.warning("Quatrix wants a CAPTCHA; nobody signs in to this account until a person has passed it")
+        return record
 
-    def _keep(self, record: SessionRecord) -> None:
-        self.record = record
-        self._broker._save(record)
+    def _works(self, session_id: str) -> bool:
+        """Ask the service whether a session works, and record the answer.
 
+        :raises QuatrixCaptchaRequired: it is blocked by a CAPTCHA.
+        """
+        asked = self._now()
+        try:
+            self._calls.ping(session_id)
+        except _GONE:
+            self._shared.update(lambda record: record.ended(session_id))
+            return False
+        except QuatrixCaptchaRequired:
+            raise still_blocked(self._record_block(session_id, asked)) from None
+        self._shared.update(lambda record: record.worked(session_id, asked))
+        return True
 
-def _still_blocked(record: SessionRecord) -> QuatrixApiError:
-    if record.reason:
-        return QuatrixPermissionDenied(
-            403, None, f"{record.reason}. The login is tried again every {BLOCKED_LOGIN_INTERVAL / 60:g} minutes"
+    def _sign_in(self, nonce: str, dead: str | None, mfa_code: str | None, gives_up: float) -> str:
+        """Sign in under a claim. The result is in the record before the claim is released.
+
+        :param gives_up: moment of the monotonic clock at which this caller's patience ends.
+        """
+        self._confirm(nonce)
+        asked = self._now()
+        attempt = LoginAttempt(self._shared, nonce, dead, self._now)
+        try:
+            session_id = self._login(attempt, mfa_code, gives_up)
+        except QuatrixCaptchaRequired as block:
+            raise still_blocked(self._record_block(block.session_id, asked, nonce)) from None
+        except QuatrixMfaRequired as error:
+            self._record_refusal(nonce, error, wants_factor=True)
+            raise
+        except QuatrixAuthenticationError as error:
+            error.typed_code = mfa_code is not None and error.second_factor
+            # A mistyped code does not mean that the connection is wrong.
+            if not error.typed_code:
+                self._record_refusal(nonce, error, code_at=asked if attempt.sent_code else None)
+            raise
+        except QuatrixLoginBudgetExhausted:
+            raise
+        except QuatrixError as error:
+            message = str(error)
+            if refuses_login(error):
+                # The service has blocked the address or the login. More tries would prolong that too.
+                denied = isinstance(error, QuatrixPermissionDenied)
+                self._shared.update(lambda record: record.blocked(None, asked, message, denied=denied).released(nonce))
+            else:
+                # Those who wait for this login fail with it, and do not send another.
+                self._shared.update(lambda record: record.released(nonce, message))
+            raise
+        self._shared.update(lambda record: record.opened(session_id, self._now()).released(nonce))
+        self._logged = True
+        log.info("Signed in to Quatrix as %s", self._account)
+        return session_id
+
+    def _login(self, attempt: LoginAttempt, mfa_code: str | None, gives_up: float) -> str:
+        return self._calls.login(
+            self._credentials,
+            guard=attempt,
+            mfa_code=mfa_code,
+            last_totp_step=self._shared.known.totp_step,
+            # The time that was spent waiting for another caller's login counts too.
+            deadline=max(gives_up - time.monotonic(), 1.0),
+            now=self._now,
+            sleep=self._sleep,
         )
-    how = (
-        "by signing in to Quatrix in a browser, or by handing its token to QuatrixUnblockCaptchaOperator"
-        if record.session_id
-        else "by signing in to Quatrix in a browser; the account is tried again every "
-        f"{BLOCKED_LOGIN_INTERVAL / 60:g} minutes"
-    )
-    block = QuatrixCaptchaRequired(
-        401, None, f"Quatrix has blocked the account until a person passes the CAPTCHA, {how}"
-    )
-    block.session_id = record.session_id
-    return block
 
+    def _record_refusal(
+        self, nonce: str, error: QuatrixApiError, *, wants_factor: bool = False, code_at: float | None = None
+    ) -> None:
+        self._shared.update(
+            lambda record: record.refused(
+                self._fingerprint, error.msg, wants_factor=wants_factor, code_at=code_at
+            ).released(nonce)
+        )
 
-# Brokers of connections that this process used; the bound is for processes that see connections come and go.
-_MOST_BROKERS = 64
-_brokers: OrderedDict[tuple[str, ...], SessionBroker] = OrderedDict()
-_brokers_lock = threading.Lock()
-
-
-def shared_broker(key: tuple[str, ...], make: Callable[[], SessionBroker]) -> SessionBroker:
-    """Return this process's broker for a connection.
-
-    :param key: tells connections apart, by their settings and secrets' fingerprint.
-    :param make: makes the broker if this process has none.
-    :return: the same object for the same key.
-    """
-    with _brokers_lock:
-        broker = _brokers.get(key)
-        if broker is None:
-            broker = _brokers[key] = make()
-        _brokers.move_to_end(key)
-        while len(_brokers) > _MOST_BROKERS:
-            _brokers.popitem(last=False)
-        return broker
-
-
-def forget_brokers() -> None:
-    """Drop this process's brokers, and with them what they remember."""
-    global _brokers_lock  # noqa: PLW0603 - a forked child may inherit the lock in the hands of a thread it lacks
-    _brokers_lock = threading.Lock()
-    _brokers.clear()
-
-
-# Two processes must not talk through one inherited connection.
-os.register_at_fork(after_in_child=forget_brokers)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._calls!r})"

@@ -1,92 +1,108 @@
-"""Where a connection's sealed record lives: an Airflow Variable, process memory, or a class of the user's."""
+"""Where an account's record is stored: an Airflow Variable, process memory, or a class of the user's."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import threading
+import re
+from contextlib import nullcontext
 from importlib import import_module
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
+from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.sdk import Variable
+from airflow_provider_quatrix.sessions.explanations import short_reason
+from airflow_provider_quatrix.sessions.variables import AirflowVariable, account_variable
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 log = logging.getLogger(__name__)
 
-# Airflow masks the values of Variables whose name holds "token".
+# Airflow masks the values of Variables whose name contains "token".
 VARIABLE_PREFIX = "quatrix_session_token__"
 UPLOAD_PREFIX = "quatrix_upload_token__"
 
 
 class SessionStore(Protocol):
-    """Keeps one text per connection. A class of the user's is made with the connection id as its only argument."""
+    """Stores one text per account. A class of the user's is made with a name as its only argument.
+
+    It may also have a method ``lock()`` that returns a context manager, held by one process at a time on all hosts.
+    The lock is held while the text is read and written, never while Quatrix is called.
+    """
 
     def read(self) -> str | None:
-        """Return the text, ``None`` if there is none."""
+        """Return the text; ``None`` if there is none."""
 
     def write(self, text: str) -> None:
-        """Keep the text in place of any earlier one."""
+        """Store the text in place of an earlier one."""
 
     def delete(self) -> None:
-        """Forget the text; fine if there is none."""
+        """Delete the text; does nothing if there is none."""
 
 
 class MemoryStore:
-    """Keeps records in this process, for whoever names the same key.
+    """Stores texts in this process.
 
-    :param key: tells records apart.
+    :param key: tells texts apart.
     """
 
+    # No lock, as a forked child could inherit it held by a thread that it lacks. Each access is atomic.
     _texts: ClassVar[dict[str, str]] = {}
-    _lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, key: str) -> None:
         self._key = key
 
+    @classmethod
+    def keys(cls) -> list[str]:
+        """Return the keys of all texts."""
+        return list(cls._texts)
+
     def read(self) -> str | None:
-        """Return the text, ``None`` if there is none."""
-        with self._lock:
-            return self._texts.get(self._key)
+        """Return the text; ``None`` if there is none."""
+        return self._texts.get(self._key)
 
     def write(self, text: str) -> None:
-        """Keep the text."""
-        with self._lock:
-            self._texts[self._key] = text
+        """Store the text."""
+        self._texts[self._key] = text
 
     def delete(self) -> None:
-        """Forget the text."""
-        with self._lock:
-            self._texts.pop(self._key, None)
+        """Delete the text."""
+        self._texts.pop(self._key, None)
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Return a lock that is always free: the host's lock is enough for the threads of one process."""
+        return nullcontext()
 
 
 class VariableStore:
-    """Keeps the record in an Airflow Variable, which Airflow encrypts and masks; shared by all workers.
+    """Stores a text in an Airflow Variable, or in this process's memory if Variables cannot be used.
 
-    Outside a task Airflow 3 lets nobody write Variables. Then, and when writing fails for another reason, the
-    record lives in this process's memory instead.
+    Airflow 3 lets only tasks write Variables.
 
     :param name: the Variable's name.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._fallback = MemoryStore(self.name)
-        self._told = False
+        self._variable = AirflowVariable(name)
+        self._fallback = MemoryStore(name)
+        self._logged = False
 
     def read(self) -> str | None:
-        """Return the text, ``None`` if there is none."""
+        """Return the text; ``None`` if there is none."""
         own = self._fallback.read()
         if own is not None:
             return own
         try:
-            text = Variable.get(self.name, None)
-        except Exception as error:  # noqa: BLE001 - whatever keeps Airflow from reading, signing in still works
+            return self._variable.read()
+        except Exception as error:  # noqa: BLE001 - the work goes on without Variables
             self._degrade("read", error)
             return None
-        return None if text is None else str(text)
 
     def write(self, text: str) -> None:
-        """Keep the text."""
+        """Store the text."""
         try:
-            Variable.set(self.name, text, description="Written by the Quatrix provider. Safe to delete.")
+            self._variable.write(text)
         except Exception as error:  # noqa: BLE001 - see read()
             self._degrade("written", error)
             self._fallback.write(text)
@@ -94,57 +110,70 @@ class VariableStore:
             self._fallback.delete()
 
     def delete(self) -> None:
-        """Forget the text."""
+        """Delete the text."""
         self._fallback.delete()
         try:
-            Variable.delete(self.name)
+            self._variable.delete()
         except Exception as error:  # noqa: BLE001 - see read()
             self._degrade("deleted", error)
 
     def _degrade(self, what: str, error: Exception) -> None:
-        if not self._told:
-            self._told = True
+        if not self._logged:
+            self._logged = True
             log.info(
                 "The Variable %s cannot be %s here (%s), so this process keeps it to itself",
                 self.name,
                 what,
-                type(error).__name__,
+                short_reason(error),
             )
 
 
 def upload_store(setting: str, conn_id: str, upload: str) -> SessionStore:
-    """Return the store for the notes of an unfinished upload.
+    """Return the store for the checkpoint of an unfinished upload.
 
     :param setting: see :func:`session_store`.
-    :param conn_id: connection id.
     :param upload: tells uploads apart.
-    :return: a store for this upload.
     """
-    if setting == "variable":
-        return VariableStore(f"{UPLOAD_PREFIX}{conn_id}__{upload}")
-    return session_store(setting, f"{conn_id}__{upload}")
+    name = f"{conn_id}__{upload}"
+    return VariableStore(UPLOAD_PREFIX + name) if setting == "variable" else _other_store(setting, name)
 
 
-def session_store(setting: str, conn_id: str) -> SessionStore:
+def session_store(setting: str, name: str) -> SessionStore:
     """Return the store that the configuration names.
 
     :param setting: option ``session_store`` of the section ``[quatrix]``: ``variable``, ``memory`` or the path of
         a class, such as ``my_company.quatrix.VaultStore``.
-    :param conn_id: connection id.
-    :return: a store for this connection.
+    :param name: tells accounts apart, see :func:`account_name`.
     :raises ValueError: no such class.
     """
-    if setting == "variable":
-        return VariableStore(VARIABLE_PREFIX + conn_id)
+    if setting != "variable":
+        return _other_store(setting, name)
+    return account_variable(VARIABLE_PREFIX + name)
+
+
+def _other_store(setting: str, name: str) -> SessionStore:
     if setting == "memory":
-        return MemoryStore(conn_id)
-    module, _, name = setting.rpartition(".")
+        return MemoryStore(name)
+    module, _, attribute = setting.rpartition(".")
     try:
-        made: SessionStore = getattr(import_module(module), name)(conn_id)
+        made: SessionStore = getattr(import_module(module), attribute)(name)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(
             f"[quatrix] session_store is {setting!r}, which is neither 'variable' nor 'memory' nor a class that can "
-            f"be imported and made with the connection id ({error}). Correct the option in airflow.cfg or "
+            f"be imported and made with a name ({error}). Correct the option in airflow.cfg or "
             "AIRFLOW__QUATRIX__SESSION_STORE."
         ) from None
     return made
+
+
+def account_name(base_url: str, login: str, team: str = "") -> str:
+    """Return the name of an account's record: readable, and without characters that a URL must escape.
+
+    :param base_url: the account's address.
+    :param login: the user; case does not matter.
+    :param team: Airflow's team, if there are teams: a Variable belongs to one team, but its name is unique over all.
+    """
+    parts = (urlsplit(base_url).netloc.lower(), login.casefold(), team)
+    digest = hashlib.sha256("\n".join((base_url, *parts[1:])).encode()).hexdigest()[:8]
+    readable = (re.sub(r"[^a-z0-9.-]+", "_", part.lower())[:60] for part in parts if part)
+    return "__".join((*readable, digest))

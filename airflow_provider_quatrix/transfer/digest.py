@@ -1,10 +1,13 @@
-"""The SHA-256 of a file that is being moved, computed beside the thread that moves it."""
+"""The digest of a file that is being moved, computed beside the thread that moves it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import threading
+
+from airflow_provider_quatrix.api.deadline import TICK
+from airflow_provider_quatrix.api.stopping import check_stopped
 
 _BLOCK = 256 * 1024
 # Hashing takes about as long as moving. For less than this much a thread costs more than it saves.
@@ -18,12 +21,13 @@ class FileDigest:
 
     :param fd: descriptor to read from; its own position is not used.
     :param size: bytes that the file will have.
+    :param algorithm: of hashlib; ``None`` to read and hash nothing, which gives an empty digest.
     """
 
-    def __init__(self, fd: int, size: int) -> None:
+    def __init__(self, fd: int, size: int, algorithm: str | None = "sha256") -> None:
         self._fd = fd
         self._size = size
-        self._hash = hashlib.sha256()
+        self._hash = None if algorithm is None else hashlib.new(algorithm, usedforsecurity=False)
         self._at = 0
         self._reached = 0
         self._told = 0
@@ -31,7 +35,7 @@ class FileDigest:
         self._error: OSError | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        if size >= _WORTH_A_THREAD:
+        if self._hash is not None and size >= _WORTH_A_THREAD:
             self._thread = threading.Thread(target=self._follow, name="quatrix-digest", daemon=True)
             self._thread.start()
 
@@ -41,20 +45,38 @@ class FileDigest:
             self._told = offset
             self._tell(offset)
 
-    def finish(self) -> str:
-        """Hash the rest of the file.
+    def up_to(self, offset: int) -> str:
+        """Hash all bytes ahead of an offset.
 
-        :return: SHA-256 in hex.
+        :param offset: nothing beyond it may have been reached before.
+        :return: their digest in hex.
         :raises OSError: the file could not be read.
         """
         if self._thread is None:
-            self._hash_to(self._size)
+            self._hash_to(offset)
         else:
-            self._tell(self._size)
-            self._thread.join()
+            self._tell(offset)
+            with self._changed:
+                while self._at < offset and self._error is None:
+                    self._changed.wait(TICK)
+                    check_stopped()
+        return self._result()
+
+    def finish(self) -> str:
+        """Hash the rest of the file.
+
+        :return: the digest in hex.
+        :raises OSError: the file could not be read.
+        """
+        try:
+            return self.up_to(self._size)
+        finally:
+            self.close()
+
+    def _result(self) -> str:
         if self._error is not None:
             raise self._error
-        return self._hash.hexdigest()
+        return "" if self._hash is None else self._hash.copy().hexdigest()
 
     def close(self) -> None:
         """Stop, with the rest of the file unread."""
@@ -80,9 +102,14 @@ class FileDigest:
                 self._hash_to(end)
             except OSError as error:
                 self._error = error
+            with self._changed:
+                self._changed.notify()
+            if self._error is not None:
                 return
 
     def _hash_to(self, end: int) -> None:
+        if self._hash is None:
+            return
         while self._at < end and not self._closed:
             block = os.pread(self._fd, min(_BLOCK, end - self._at), self._at)
             if not block:

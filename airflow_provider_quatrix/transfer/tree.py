@@ -3,38 +3,66 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixNotFound
+from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixNotFound, QuatrixResponseError
 from airflow_provider_quatrix.api.files import IfExists
-from airflow_provider_quatrix.api.models import FileKind, Found, RemoteFile
-from airflow_provider_quatrix.api.paths import InvalidPathError, join, split
+from airflow_provider_quatrix.api.models import Entry, FileKind, RemoteFile
+from airflow_provider_quatrix.api.paths import InvalidPathError, in_short, is_counted, join, split
+from airflow_provider_quatrix.transfer.prefetch import AT_ONCE, ListingPrefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_quatrix.api.files import FilesApi
+    from airflow_provider_quatrix.api.listing import Listing
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An entry of a folder that cannot be used.
+
+    :param names: from the home folder; the last may hold anything.
+    :param why: its name and the reason.
+    """
+
+    names: tuple[str, ...]
+    why: str
+
+    def __str__(self) -> str:
+        return f"in {join(self.names[:-1])!r}: {self.why}"
 
 
 class RemoteTree:
-    """The signed-in user's files by path, for the length of one operation.
+    """The signed-in user's files by path from the home folder, for the length of one operation.
 
     Folders that were looked up are remembered, so that a thousand files in one folder cost one look-up. Somebody
     else's changes to folders may therefore go unseen: make a new tree for each operation.
 
-    :param files: the calls by id.
+    :ivar left_out: what was listed and cannot be used; whoever moves a whole folder has to tell of it.
     """
 
     def __init__(self, files: FilesApi) -> None:
         self.files = files
+        self.left_out: list[LeftOut] = []
+        self._now: float | None = None
         self._folders: dict[tuple[str, ...], str] = {}
         self._names: dict[str, dict[str, RemoteFile]] = {}
+        self._above: dict[str, str] = {}
         self._lock = threading.RLock()
+
+    @property
+    def now(self) -> float:
+        """The server's time at the last listing; this host's own where nothing has been listed."""
+        return time.time() if self._now is None else self._now
 
     def find(self, path: str) -> tuple[str, FileKind] | None:
         """Return id and kind of what is at a path, ``None`` if there is nothing.
 
-        :param path: from the home folder.
         :raises InvalidPathError: a name in it breaks the service's rules.
         """
         names = split(path)
@@ -51,38 +79,54 @@ class RemoteTree:
     def stat(self, path: str) -> RemoteFile:
         """Return the metadata of what is at a path.
 
-        :param path: from the home folder.
         :raises QuatrixNotFound: there is nothing.
+        :raises QuatrixResponseError: it is a file that the answer describes oddly.
         """
         found = self.find(path)
         if found is None:
             raise _nothing_at(path)
-        return self.files.stat(found[0])
+        file = self.files.stat(found[0])
+        if file.problem and not file.kind.is_folder:
+            raise QuatrixResponseError(f"Quatrix says that {path!r} {file.problem}", 200)
+        return file
 
     def folder_id(self, path: str, *, create: bool = False) -> str:
         """Return the id of a folder.
 
-        :param path: from the home folder.
         :param create: make it, and the folders above it, where missing.
         :raises QuatrixNotFound: there is none.
         :raises QuatrixConflict: a file is in its place.
         """
         with self._lock:
+            names = split(path)
+            if create and names and names not in self._folders:
+                above = self._folders.get(names[:-1])
+                if above is not None and names[-1] not in self._names.get(above, names[-1:]):
+                    # What this tree has made or listed did not hold it, so there is hardly anything to look up.
+                    return self._make(above, names)
             found = self.find(path)
-            if found is None:
-                if not create:
-                    raise QuatrixNotFound(
-                        404, None, f"There is no folder {path!r}: make it first, or let missing folders be made"
-                    )
-                return self._create(split(path))
-        if not found[1].is_folder:
-            raise QuatrixConflict(400, None, f"{path!r} is a file, not a folder")
-        return found[0]
+            if found is not None:
+                return _folder(path, found)
+            if not create:
+                raise QuatrixNotFound(
+                    404, None, f"There is no folder {path!r}: make it first, or set create_parents=True"
+                )
+            return self._create(names)
 
     def _create(self, names: tuple[str, ...]) -> str:
-        parent = self.folder_id(join(names[:-1]), create=True)
+        """Make a folder and those that are missing above it."""
+        above = len(names) - 1
+        while (found := self.find(join(names[:above]))) is None:
+            above -= 1
+        made = _folder(join(names[:above]), found)
+        for level in range(above, len(names)):
+            made = self._make(made, names[: level + 1])
+        return made
+
+    def _make(self, parent: str, names: tuple[str, ...]) -> str:
         try:
             made = self.files.make_folder(parent, names[-1]).id
+            self._names[made] = {}
         except QuatrixConflict:
             # Another task made it meanwhile, or this one did and the answer got lost.
             found = self.files.find(names[-1], parent)
@@ -92,17 +136,42 @@ class RemoteTree:
         self._folders[names] = made
         return made
 
-    def children(self, path: str) -> tuple[RemoteFile, ...]:
+    def children(self, path: str) -> list[RemoteFile]:
         """Return a folder's direct children; the folders among them are known from then on.
 
-        :param path: from the home folder.
         :raises QuatrixNotFound: there is no such folder.
         """
-        children = self.files.children(self.folder_id(path))
         names = split(path)
-        with self._lock:
-            self._folders.update({(*names, entry.name): entry.id for entry in children if entry.kind.is_folder})
+        folder_id = self.folder_id(path)
+        children = self._usable(self.files.listing(folder_id), folder_id, names)
+        self._know_folders(names, children)
         return children
+
+    def _know_folders(self, names: tuple[str, ...], entries: Sequence[RemoteFile]) -> None:
+        with self._lock:
+            self._folders.update({(*names, entry.name): entry.id for entry in entries if entry.kind.is_folder})
+
+    def _usable(self, listing: Listing, folder_id: str, names: tuple[str, ...]) -> list[RemoteFile]:
+        """Return what a folder holds; what cannot be used is noted."""
+        self._now = listing.now
+        self.left_out += (LeftOut((*names, entry.name), entry.described) for entry in listing.unusable)
+        entries = []
+        for entry in listing.entries:
+            if entry.kind.is_folder and self._holds(entry.id, folder_id):
+                why = f"{in_short(entry.name)} is a folder that holds itself"
+                self.left_out.append(LeftOut((*names, entry.name), why))
+                continue
+            entries.append(entry)
+            if entry.kind.is_folder:
+                self._above[entry.id] = folder_id
+        return entries
+
+    def _holds(self, file_id: str, folder_id: str) -> bool:
+        """Tell whether something is a folder, or one of those above it."""
+        at: str | None = folder_id
+        while at is not None and at != file_id:
+            at = self._above.get(at)
+        return at is not None
 
     def names(self, folder_id: str) -> dict[str, RemoteFile]:
         """Return a folder's children by name, listed once and then remembered."""
@@ -111,24 +180,40 @@ class RemoteTree:
                 self._names[folder_id] = {entry.name: entry for entry in self.files.children(folder_id)}
             return self._names[folder_id]
 
-    def walk(self, path: str, *, recursive: bool = True, trash: bool = False) -> Iterator[Found]:
+    def walk(
+        self,
+        path: str,
+        *,
+        recursive: bool = True,
+        trash: bool = False,
+        into: Callable[[tuple[str, ...]], bool] | None = None,
+        keep: bool = False,
+    ) -> Iterator[Entry]:
         """Yield all that is below a folder, folders ahead of what they hold.
 
-        :param path: from the home folder.
         :param recursive: also what is below its folders.
         :param trash: also what is in the Trash.
+        :param into: tells by its names whether a folder below is to be listed; default: all are.
+        :param keep: remember what is listed, so that nobody asks for it again.
         """
-        base = split(path)
-        waiting: list[tuple[tuple[str, ...], str]] = [(base, self.folder_id(path))]
-        while waiting:
-            names, folder_id = waiting.pop(0)
-            for entry in self.files.children(folder_id):
-                if entry.kind is FileKind.TRASH and not trash:
-                    continue
-                below = (*names, entry.name)
-                yield Found(below, entry)
-                if recursive and entry.kind.is_folder:
-                    waiting.append((below, entry.id))
+        top = self.folder_id(path)
+        waiting: deque[tuple[tuple[str, ...], str]] = deque([(split(path), top)])
+        with ListingPrefetch(self.files) as ahead:
+            while waiting:
+                names, folder_id = waiting.popleft()
+                following = [each for _, each in islice(waiting, AT_ONCE - 1)]
+                entries = self._usable(ahead.listing(folder_id, following), folder_id, names)
+                if keep:
+                    self._know_folders(names, entries)
+                    with self._lock:
+                        self._names[folder_id] = {entry.name: entry for entry in entries}
+                for entry in entries:
+                    if entry.kind is FileKind.TRASH and not trash:
+                        continue
+                    below = (*names, entry.name)
+                    yield Entry(below, entry)
+                    if recursive and entry.kind.is_folder and (into is None or into(below)):
+                        waiting.append((below, entry.id))
 
     def move(
         self,
@@ -138,11 +223,9 @@ class RemoteTree:
         if_exists: IfExists,
         create_parents: bool = False,
         known: tuple[str, FileKind] | None = None,
-    ) -> Found | None:
+    ) -> Entry | None:
         """Move or rename a file or folder.
 
-        :param source: path of what to move.
-        :param target: its new path.
         :param if_exists: what to do if the target exists; folders are never overwritten.
         :param create_parents: make missing folders of the target.
         :param known: the source's id and kind, where they have been looked up.
@@ -150,9 +233,15 @@ class RemoteTree:
         :raises QuatrixNotFound: the source or the target's folder is missing.
         :raises QuatrixConflict: the target exists.
         """
+        old, new = split(source), split(target)
 
         def move(file_id: str, folder_id: str, name: str, mode: IfExists) -> RemoteFile:
-            return self.files.move_surely(file_id, folder_id, name, if_exists=mode)
+            def is_moved(there: RemoteFile) -> bool:
+                in_place = old[:-1] == new[:-1] and there.name == old[-1]
+                right_name = is_counted(there.name, name) if mode is IfExists.RENAME else there.name == name
+                return there.parent_id == folder_id and right_name and not in_place
+
+            return self.files.move_verified(file_id, folder_id, name, if_exists=mode, is_moved=is_moved)
 
         return self._transplant(source, target, if_exists, move, create_parents=create_parents, known=known)
 
@@ -165,7 +254,7 @@ class RemoteTree:
         create_parents: bool = False,
         known: tuple[str, FileKind] | None = None,
         modified: float | None = None,
-    ) -> Found | None:
+    ) -> Entry | None:
         """Copy a file or folder on the server; parameters as for :meth:`move`.
 
         :param modified: modification time of the copy, Unix time; the service decides if absent.
@@ -185,7 +274,7 @@ class RemoteTree:
         *,
         create_parents: bool,
         known: tuple[str, FileKind] | None,
-    ) -> Found | None:
+    ) -> Entry | None:
         old, new = split(source), split(target)
         if not old or not new:
             raise InvalidPathError("The home folder itself cannot be moved, copied or replaced: give a path below it")
@@ -209,7 +298,7 @@ class RemoteTree:
         done = send(found[0], folder, new[-1], if_exists)
         self.forget(source)
         self.forget(target)
-        return Found((*new[:-1], done.name or new[-1]), done)
+        return Entry((*new[:-1], done.name or new[-1]), done)
 
     def delete(self, paths: Sequence[str], *, permanently: bool = False, missing_ok: bool = False) -> int:
         """Delete files and folders with all they hold.
@@ -243,6 +332,12 @@ class RemoteTree:
             parent = self._folders.get(names[:-1])
             if parent is not None:
                 self._names.pop(parent, None)
+
+
+def _folder(path: str, found: tuple[str, FileKind]) -> str:
+    if not found[1].is_folder:
+        raise QuatrixConflict(400, None, f"{path!r} is a file, not a folder")
+    return found[0]
 
 
 def _nothing_at(path: str) -> QuatrixNotFound:

@@ -1,0 +1,60 @@
+"""Encrypts sessions and checkpoints: only someone who can read the connection can use them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+if TYPE_CHECKING:
+    from airflow_provider_quatrix.api.auth import Credentials
+
+_PURPOSE = b"airflow-provider-quatrix session record 1"
+
+
+class RecordCipher:
+    """Encrypts with a key derived from everything that a connection signs in with.
+
+    Another password, second factor, login or host gives another key. So a text encrypted with the old ones is void,
+    and nobody has to delete it.
+
+    :param base_url: the account's address.
+    :param credentials: the connection's.
+    """
+
+    def __init__(self, base_url: str, credentials: Credentials) -> None:
+        material = json.dumps(
+            [base_url, credentials.login.casefold(), credentials.password, credentials.totp_secret, credentials.pin]
+        ).encode()
+        key = HKDF(algorithm=SHA256(), length=64, salt=None, info=_PURPOSE).derive(material)
+        self._fernet = Fernet(base64.urlsafe_b64encode(key[:32]))
+        self.fingerprint = key[32:48].hex()
+        """Tells credentials apart without showing them."""
+
+    def encrypt(self, text: str) -> str:
+        """Return the encrypted text."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted: str) -> str | None:
+        """Return the plain text; ``None`` if it was encrypted with another key, or not at all."""
+        try:
+            return self._fernet.decrypt(encrypted.encode()).decode()
+        except (InvalidToken, ValueError):
+            return None
+
+    @staticmethod
+    def encrypted_at(encrypted: str) -> float | None:
+        """Return when a text was encrypted, with any key, as Unix time; ``None`` if it was not."""
+        try:
+            head = base64.urlsafe_b64decode(encrypted[:12])
+        except ValueError:
+            return None
+        # A Fernet token begins with its version and the time.
+        return float(int.from_bytes(head[1:9])) if len(head) == 9 and head[0] == 0x80 else None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"

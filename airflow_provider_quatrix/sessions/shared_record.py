@@ -1,0 +1,193 @@
+"""The shared record of an account: many processes on many hosts read, change and claim it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from airflow_provider_quatrix.sessions.explanations import short_reason
+from airflow_provider_quatrix.sessions.packing import pack, unpack
+from airflow_provider_quatrix.sessions.record import AccountRecord, Claim, merge, normalized
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_quatrix.sessions.cipher import RecordCipher
+    from airflow_provider_quatrix.sessions.host import AccountFolder
+    from airflow_provider_quatrix.sessions.stores import SessionStore
+
+log = logging.getLogger(__name__)
+
+# Seconds. A claim counts once every write that other processes began before they saw it must have arrived.
+SHORTEST_SETTLE = 0.5
+LONGEST_SETTLE = 10.0
+_MOST_RELEASES = 4
+
+
+class SharedRecord:
+    """Reads and changes the record of one account.
+
+    A change is made with the host's lock held, to what the store holds at that moment, merged with what this process
+    knows. If the store has a lock too, changes are exact on all hosts. Otherwise two hosts may change the record at
+    the same moment; claims are made for that.
+
+    :param store: where the record lives.
+    :param cipher: made of the connection's secrets.
+    :param host: this host's lock, and the place for what the store cannot hold.
+    :param longest_claim: seconds after which a claim that was not renewed is void.
+    :param on_change: called with the record after every change by this process.
+    :param now: the present, Unix time.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        cipher: RecordCipher,
+        host: AccountFolder,
+        *,
+        longest_claim: float,
+        on_change: Callable[[AccountRecord], None] = lambda record: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._on_change = on_change
+        self._store = store
+        self._cipher = cipher
+        self._host = host
+        self.longest_claim = longest_claim
+        self._now = now
+        self._known = AccountRecord()
+        self._slowest_read = 0.0
+        self._slowest_write = 0.0
+        self._logged = False
+
+    @property
+    def known(self) -> AccountRecord:
+        """The record as this process last saw it."""
+        return self._known
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no two processes anywhere can change the record at the same moment."""
+        return getattr(self._store, "lock", None) is not None
+
+    @property
+    def settle_seconds(self) -> float:
+        """Seconds after which a claim that still stands is certain."""
+        seen = 0.25 + 2 * (self._slowest_read + self._slowest_write)
+        return min(max(SHORTEST_SETTLE, seen), LONGEST_SETTLE)
+
+    def load(self) -> AccountRecord:
+        """Return the record as it is now, without any lock."""
+        record, _ = self._read()
+        # As it was read: a time that was changed here would not be recognised at the next reading.
+        self._remember(record)
+        return self._normalized(record)
+
+    def update(
+        self, change: Callable[[AccountRecord], AccountRecord], *, timeout: float | None = None
+    ) -> AccountRecord:
+        """Change the record and return it; it is written only if it changed.
+
+        :param change: a pure function of the record.
+        :param timeout: seconds to wait for the host's lock; default a minute.
+        """
+        with self._host.locked() if timeout is None else self._host.locked(timeout), self._store_lock():
+            record, stored = self._read()
+            changed = change(self._normalized(record))
+            if changed != stored:
+                self._write(changed)
+            self._remember(changed)
+        if changed != stored:
+            self._on_change(changed)
+        return changed
+
+    def claimed(self, record: AccountRecord, nonce: str) -> AccountRecord:
+        """Return a record with a claim that begins now."""
+        return record.claimed(Claim(nonce, self._now() + self.longest_claim))
+
+    def release(self, nonce: str, sleep: Callable[[float], None] | None) -> None:
+        """End a claim, and make sure that its end and its result stay in the store.
+
+        Another host may have read the record before and write it after: that brings the claim back and drops the
+        result. Without its owner, all others would wait until the claim runs out.
+
+        :param nonce: of the claim.
+        :param sleep: waits until such a write must have arrived; ``None`` if another process took the claim over.
+        """
+        stood = False
+
+        def released(record: AccountRecord) -> AccountRecord:
+            nonlocal stood
+            stood = record.claim is not None and record.claim.nonce == nonce
+            return record.released(nonce)
+
+        if self.is_exact or sleep is None:
+            if self._known.claim is not None:
+                self.update(released)
+            return
+        for _ in range(_MOST_RELEASES):
+            sleep(self.settle_seconds)
+            self.update(released)
+            if not stood:
+                return
+
+    @property
+    def place(self) -> str:
+        """What a person deletes to have the account tried from scratch."""
+        name = getattr(self._store, "name", None)
+        return f"the Variable {name}" if name and not self._logged else f"the file {self._host.record_path}"
+
+    @contextmanager
+    def _store_lock(self) -> Iterator[None]:
+        lock: Callable[[], AbstractContextManager[object]] = getattr(self._store, "lock", None) or nullcontext
+        with lock():
+            yield
+
+    def _read(self) -> tuple[AccountRecord, AccountRecord]:
+        """Return the record merged with what this host and this process know, and as the store holds it."""
+        began = time.monotonic()
+        here = unpack(self._host.read(), self._cipher)
+        try:
+            text = self._store.read()
+        except Exception as error:  # noqa: BLE001 - any failure of the store leaves the host's file
+            self._degrade("read", error)
+            stored = here if here.epoch else self._known
+        else:
+            stored = here if text is None and here.epoch else unpack(text, self._cipher)
+        self._slowest_read = max(self._slowest_read, time.monotonic() - began)
+        return merge(merge(stored, here), self._known), stored
+
+    def _normalized(self, record: AccountRecord) -> AccountRecord:
+        return normalized(record, self._now(), self.longest_claim)
+
+    def _remember(self, record: AccountRecord) -> None:
+        # Another thread may have remembered a later reading.
+        if record.epoch != self._known.epoch or record.revision >= self._known.revision:
+            self._known = record
+
+    def _write(self, record: AccountRecord) -> None:
+        text = pack(record, self._cipher)
+        began = time.monotonic()
+        try:
+            self._store.write(text)
+        except Exception as error:  # noqa: BLE001 - see _read()
+            self._degrade("written", error)
+            self._host.write(text)
+        else:
+            # These must outlive the deletion of the record in the store, as the service counts them too.
+            kept = AccountRecord(attempts=record.attempts, refunded=record.refunded, totp_step=record.totp_step)
+            self._host.write(pack(kept, self._cipher))
+        self._slowest_write = max(self._slowest_write, time.monotonic() - began)
+
+    def _degrade(self, what: str, error: Exception) -> None:
+        if not self._logged:
+            self._logged = True
+            log.info(
+                "The session store cannot be %s here (%s), so the processes of this host share the Quatrix session "
+                "in %s",
+                what,
+                short_reason(error),
+                self._host.record_path,
+            )

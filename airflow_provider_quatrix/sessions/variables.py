@@ -1,0 +1,168 @@
+"""Texts in Airflow Variables, which all workers share."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Variable
+
+from airflow_provider_quatrix.api.errors import QuatrixTransportError
+from airflow_provider_quatrix.sessions.explanations import short_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+_LOCK_SECONDS = 30
+_DESCRIPTION = "Written by the Quatrix provider. Safe to delete."
+# Set in a process that is not a task and may use the metadata database, such as the command line's.
+_database_allowed = False
+
+
+class AirflowVariable:
+    """Stores a text in an Airflow Variable, which Airflow encrypts and masks.
+
+    :param name: the Variable's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read(self) -> str | None:
+        """Return the text; ``None`` if there is none."""
+        text = Variable.get(self.name, None)
+        return None if text is None else str(text)
+
+    def write(self, text: str) -> None:
+        """Store the text."""
+        Variable.set(self.name, text, description=_DESCRIPTION)
+
+    def delete(self) -> None:
+        """Delete the text."""
+        Variable.delete(self.name)
+
+
+class DatabaseVariable(AirflowVariable):
+    """Stores a text in an Airflow Variable by way of the metadata database.
+
+    Airflow 2 allows that to tasks, both lines to commands. ``Variable.get`` would tell every version of the text to
+    Airflow's masker, which keeps them all, and a triggerer lives for weeks. The text is encrypted and needs no mask.
+    """
+
+    def read(self) -> str | None:
+        """Return the text; ``None`` if there is none."""
+        from airflow.models.crypto import get_fernet
+        from airflow.utils.session import create_session
+
+        table = _table()
+        with create_session() as session:
+            query = session.query(table._val, table.is_encrypted)
+            row = query.filter(table.key == self.name).one_or_none()
+        if row is None:
+            return None
+        text, is_encrypted = row
+        return get_fernet().decrypt(text.encode()).decode() if is_encrypted else str(text)
+
+    def write(self, text: str) -> None:
+        """Store the text."""
+        _table().set(self.name, text, description=_DESCRIPTION)
+
+    def delete(self) -> None:
+        """Delete the text."""
+        _table().delete(self.name)
+
+
+class LockedVariable(DatabaseVariable):
+    """Stores a text in an Airflow Variable, with a lock of PostgreSQL or MySQL.
+
+    PostgreSQL locks a number until the transaction ends, MySQL a name until the connection ends.
+    """
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock; it is released even if the process dies.
+
+        :raises QuatrixTransportError: MySQL did not give it within 30 seconds.
+        """
+        from airflow.utils.session import create_session
+        from sqlalchemy import text
+
+        number = zlib.crc32(self.name.encode())
+        with create_session() as session:
+            if session.get_bind().dialect.name == "postgresql":
+                session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+                yield
+                return
+            # A name may have 64 characters.
+            name = f"quatrix-{number}"
+            wanted = {"name": name, "seconds": _LOCK_SECONDS}
+            if session.execute(text("SELECT GET_LOCK(:name, :seconds)"), wanted).scalar() != 1:
+                raise QuatrixTransportError(
+                    f"Another task has held the lock of the Variable {self.name} for {_LOCK_SECONDS} s"
+                )
+            try:
+                yield
+            finally:
+                session.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+
+
+def account_variable(name: str) -> AirflowVariable:
+    """Return the Variable of an account's record, with a lock if this Airflow has one.
+
+    SQLite has no such lock, and Airflow 3 keeps tasks from the database.
+    """
+    if not _has_database():
+        return AirflowVariable(name)
+    from airflow.utils.session import create_session
+
+    try:
+        with create_session() as session:
+            dialect = session.get_bind().dialect.name
+    except Exception as error:  # noqa: BLE001 - a host without the database can still use AirflowVariable
+        log.info("The metadata database cannot be used here (%s)", type(error).__name__)
+        return AirflowVariable(name)
+    return (LockedVariable if dialect in ("postgresql", "mysql") else DatabaseVariable)(name)
+
+
+def variable_names(prefix: str) -> list[str]:
+    """Return the names of Variables that begin with a prefix; none where Airflow does not list them."""
+    try:
+        if not _has_database():
+            return list(Variable.keys(prefix=prefix))
+        from airflow.utils.session import create_session
+
+        table = _table()
+        with create_session() as session:
+            return [key for (key,) in session.query(table.key).filter(table.key.startswith(prefix, autoescape=True))]
+    except Exception as error:  # noqa: BLE001 - Airflow 3 lists them in tasks only, and from 3.3 on
+        log.info(
+            "Airflow does not list Variables here (%s), so old checkpoints are not searched for", short_reason(error)
+        )
+        return []
+
+
+def allow_database() -> None:
+    """Let this process use Variables in the metadata database although it is not a task.
+
+    Otherwise Airflow 3 lets only tasks write Variables.
+    """
+    global _database_allowed  # noqa: PLW0603 - holds for the whole process
+    _database_allowed = True
+
+
+def _has_database() -> bool:
+    """Tell whether this process may use the metadata database; Airflow 3 forbids it to tasks."""
+    from airflow import __version__
+
+    return _database_allowed or __version__.startswith("2.")
+
+
+def _table() -> Any:
+    """Return the model of the Variables' table; on Airflow 3 tasks use another class."""
+    from airflow.models.variable import Variable as Model
+
+    return Model

@@ -1,0 +1,245 @@
+"""Local files and folders to upload: what cannot be sent is named before anything is, and never left out in silence."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_quatrix.api.errors import QuatrixTransferError
+from airflow_provider_quatrix.api.paths import InvalidPathError, all_of
+from airflow_provider_quatrix.api.versions import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SPECIAL_FILES = ("fail", "skip")
+_LONGEST_SHOWN = 500
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LocalEntry:
+    """A local file or folder.
+
+    :param names: its place below the folder that was walked.
+    :param is_folder: a folder, or a link to one.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    is_folder: bool
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder under way, with what tells it and those above it apart."""
+
+    path: str
+    names: tuple[str, ...]
+    identity: tuple[int, int]
+    above: _Folder | None
+
+
+@dataclass(frozen=True)
+class LocalSource:
+    """A local file at the moment its upload begins.
+
+    :param size: bytes.
+    :param modified_ns: modification time.
+    """
+
+    path: Path
+    fd: int
+    size: int
+    modified_ns: int
+
+    @property
+    def modified(self) -> float:
+        """Modification time as Unix time."""
+        return self.modified_ns / 1e9
+
+    @property
+    def version(self) -> Version:
+        """What tells it from other versions of itself."""
+        return Version(self.size, self.modified)
+
+    def check_unchanged(self) -> None:
+        """Raise if the file was written to since.
+
+        :raises QuatrixTransferError: it was.
+        """
+        now = os.fstat(self.fd)
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.modified_ns):
+            raise QuatrixTransferError(
+                f"{self.path} changed while it was uploaded ({self.size} bytes at first, {now.st_size} now): upload a "
+                "file that nobody writes to any more"
+            )
+
+
+class LocalFiles:
+    """Finds the local files of an upload, and notes what cannot be uploaded.
+
+    Symbolic links are followed: one to a file counts as that file, one to a folder as that folder. One that leads
+    nowhere, or to a folder that holds it, cannot be uploaded.
+
+    :param special_files: what to do about FIFOs, sockets and devices, which are never opened: ``fail``, or ``skip`` to
+        leave them out.
+    """
+
+    def __init__(self, special_files: str = "fail") -> None:
+        self._skips = special_files == "skip"
+        self.problems: list[str] = []
+
+    def is_wanted(self, path: Path) -> bool:
+        """Tell whether a path is a file to upload; if it should be one and is not, that is noted.
+
+        :param path: of anything but a folder.
+        """
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            self._cannot_be_read(path, error)
+            return False
+        if not stat.S_ISREG(mode):
+            if not self._skips:
+                self.problems.append(f"{_shown(path)} is {_kind(mode)}")
+            return False
+        if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+            self.problems.append(f"{_shown(path)} cannot be read (Permission denied)")
+            return False
+        return True
+
+    def below(self, folder: Path, among: Callable[[tuple[str, ...], bool], bool] | None = None) -> Iterator[LocalEntry]:
+        """Yield all that is below a folder, sorted, folders ahead of what they hold.
+
+        :param among: tells by its names below the folder, and by whether it is a folder itself, if something is wanted
+            or worth a look; default: all is.
+        """
+        waiting: list[tuple[LocalEntry, _Folder] | _Folder] = [_Folder(str(folder), (), _identity(folder), None)]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, _Folder):
+                waiting += reversed([(entry, item) for entry in self._listed(item)])
+                continue
+            entry, above = item
+            if among is not None and not among(entry.names, entry.is_folder):
+                continue
+            if not entry.is_folder:
+                if self.is_wanted(entry.path):
+                    yield entry
+                continue
+            try:
+                inner = _Folder(str(entry.path), entry.names, _identity(entry.path), above)
+            except OSError as error:
+                self._cannot_be_read(entry.path, error)
+                continue
+            if _holds_itself(inner):
+                self.problems.append(f"{_shown(entry.path)} is a link to a folder that holds it")
+                continue
+            yield entry
+            waiting.append(inner)
+
+    def _listed(self, folder: _Folder) -> list[LocalEntry]:
+        try:
+            with os.scandir(folder.path) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            self._cannot_be_read(folder.path, error)
+            return []
+        return [LocalEntry(Path(entry.path), (*folder.names, entry.name), _is_folder(entry)) for entry in found]
+
+    def _cannot_be_read(self, path: str | Path, error: OSError) -> None:
+        if isinstance(error, FileNotFoundError) and os.path.islink(path):  # noqa: PTH114 - says no where it cannot tell
+            self.problems.append(f"{_shown(path)} is a link that leads nowhere")
+        else:
+            self.problems.append(f"{_shown(path)} cannot be read ({error.strerror})")
+
+    def check(self) -> None:
+        """Raise if anything cannot be uploaded.
+
+        :raises InvalidPathError: with the first of them.
+        """
+        if not self.problems:
+            return
+        raise InvalidPathError(
+            f"Nothing was uploaded, as not everything can be: {all_of(self.problems)}. Mend or remove these"
+        )
+
+
+def open_local(path: Path) -> int:
+    """Open a local file to read it; one that tells no size, as those of ``/proc``, is first read to its end.
+
+    :return: a descriptor of a file that knows its size.
+    :raises InvalidPathError: it is a FIFO, a socket or a device, which is not opened.
+    :raises OSError: it cannot be read.
+    """
+    _check_regular(path, path.stat().st_mode)
+    # Not even something that has taken the file's place since can make this wait.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        found = os.fstat(fd)
+        _check_regular(path, found.st_mode)
+        if found.st_size or not os.pread(fd, 1, 0):
+            return fd
+        with tempfile.TemporaryFile() as copy:
+            while block := os.read(fd, _BLOCK):
+                copy.write(block)
+            if os.fstat(fd).st_size:
+                # Somebody was just beginning to write it; it does tell its size.
+                os.lseek(fd, 0, os.SEEK_SET)
+                return fd
+            copy.flush()
+            os.utime(copy.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+            whole = os.dup(copy.fileno())
+            os.lseek(whole, 0, os.SEEK_SET)
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    return whole
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{path} is a folder")
+    if not stat.S_ISREG(mode):
+        raise InvalidPathError(f"{path} is {_kind(mode)}: only files can be uploaded")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # Said again, by name, when it is looked at as a file.
+        return False
+
+
+def _shown(path: str | Path) -> str:
+    text = repr(str(path))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:100]}...{text[-100:]}"
+
+
+def _kind(mode: int) -> str:
+    kinds = (
+        (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
+    return next((kind for matches, kind in kinds if matches(mode)), "no file")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _holds_itself(folder: _Folder) -> bool:
+    above = folder.above
+    while above is not None and above.identity != folder.identity:
+        above = above.above
+    return above is not None

@@ -1,0 +1,437 @@
+"""Which files a transfer moves, and to where: decided in full before the first byte moves."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from airflow_provider_quatrix.api.errors import QuatrixNotFound
+from airflow_provider_quatrix.api.models import FileKind, RemoteFile
+from airflow_provider_quatrix.api.paths import InvalidPathError, all_of, check_name, join, safe_local_name, split
+from airflow_provider_quatrix.api.versions import Version
+from airflow_provider_quatrix.transfer.filters import ALL
+from airflow_provider_quatrix.transfer.local_tree import LocalEntry, LocalFiles
+from airflow_provider_quatrix.transfer.patterns import Source, escape, fixed_names, leads_to_matches, matches
+from airflow_provider_quatrix.transfer.temporary import is_temporary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airflow_provider_quatrix.api.models import Entry
+    from airflow_provider_quatrix.transfer.filters import FileFilter, Selection
+    from airflow_provider_quatrix.transfer.patterns import Sources
+    from airflow_provider_quatrix.transfer.tree import RemoteTree
+
+# From so many in one folder, a listing of it beats asking for each.
+LIST_FROM = 5
+
+
+@dataclass(frozen=True)
+class UploadJob:
+    """One file to upload.
+
+    :param source: local file.
+    :param target: path on Quatrix.
+    :param names: its place below the folder that the plan is for.
+    :param version: of the source, when this was decided.
+    """
+
+    source: Path
+    target: str
+    names: tuple[str, ...]
+    version: Version
+
+
+@dataclass(frozen=True)
+class DownloadJob:
+    """One file to download.
+
+    :param remote: file on Quatrix.
+    :param target: local path.
+    :param names: its place below the folder that the plan is for.
+    :param source: path on Quatrix.
+    """
+
+    remote: RemoteFile
+    target: Path
+    names: tuple[str, ...]
+    source: str
+
+    @property
+    def version(self) -> Version:
+        """Of the source, when this was decided."""
+        return self.remote.version
+
+
+J = TypeVar("J")
+
+
+@dataclass(frozen=True)
+class Plan(Generic[J]):
+    """What a transfer does.
+
+    :param folders: places of the folders that the tree holds, empty ones included.
+    :param single: one file was named, so the result is one file and no list.
+    :param gone: places of files whose sources an earlier try has deleted.
+    :param again: an earlier try has made the plan.
+    """
+
+    jobs: tuple[J, ...]
+    folders: tuple[tuple[str, ...], ...]
+    single: bool
+    gone: frozenset[tuple[str, ...]] = field(default=frozenset(), kw_only=True)
+    again: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class UploadPlan(Plan[UploadJob]):
+    """What an upload does.
+
+    :param base: path of the folder on Quatrix that gets all this.
+    """
+
+    base: str
+
+
+@dataclass(frozen=True)
+class DownloadPlan(Plan[DownloadJob]):
+    """What a download does.
+
+    :param base: local folder that gets all this.
+    :param left_out: what cannot be downloaded, with the reason.
+    """
+
+    base: Path
+    left_out: tuple[str, ...] = ()
+
+    def check_complete(self) -> None:
+        """Raise if something was to be downloaded and cannot be; all the rest has been by then.
+
+        :raises InvalidPathError: naming it.
+        """
+        if self.left_out:
+            raise InvalidPathError(
+                f"{len(self.jobs)} files were downloaded, but not all that there is: {all_of(self.left_out)}. Rename "
+                "or remove these on Quatrix"
+            )
+
+
+def plan_upload(
+    sources: Sources, target: str, *, selection: Selection = ALL, special_files: str = "fail"
+) -> UploadPlan:
+    """Decide what an upload does.
+
+    A single file goes to ``target`` itself, unless that ends in a slash; everything else goes into the folder
+    ``target``: files by their names, a folder's content by its place below the folder.
+
+    :param sources: local files, folders or patterns.
+    :param target: path on Quatrix.
+    :param selection: which of the files; a folder without any is not made then.
+    :param special_files: what to do about FIFOs, sockets and devices: ``fail`` or ``skip``.
+    :return: the plan.
+    :raises FileNotFoundError: a source is missing, or a pattern matches nothing.
+    :raises InvalidPathError: something cannot be read, is no file, or has a name that breaks Quatrix's rules; or two
+        files would get the same path.
+    """
+    base = split(target)
+    single = sources.single and not Path(sources.all[0].text).is_dir()
+    local = LocalFiles(special_files)
+    if single and not target.endswith("/"):
+        found = tuple(_local(sources.all[0], local, selection))
+        local.check()
+        jobs = [UploadJob(entry.path, join(base), base[-1:], _version(entry)) for entry in found]
+        return UploadPlan(tuple(jobs), (), single=True, base=join(base[:-1]))
+    jobs = []
+    folders: list[tuple[str, ...]] = []
+    for source in sources:
+        for entry in _local(source, local, selection):
+            for name in entry.names:
+                check_name(name)
+            if entry.is_folder:
+                folders.append(entry.names)
+            elif not is_temporary(entry.path.name):
+                jobs.append(UploadJob(entry.path, join((*base, *entry.names)), entry.names, _version(entry)))
+    local.check()
+    _check_distinct([(str(job.source), job.target) for job in jobs])
+    return UploadPlan(tuple(jobs), tuple(folders), single, join(base))
+
+
+def _version(entry: LocalEntry) -> Version:
+    return Version.of_local(entry.path.stat())
+
+
+def _local(source: Source, local: LocalFiles, selection: Selection) -> Iterator[LocalEntry]:
+    """Yield each file and folder with its names below the target."""
+    path = Path(source.text)
+    if source.is_pattern:
+        yield from _matching_local(source, local, selection)
+    elif path.is_dir():
+        yield from _below_local(path, local, selection.files)
+    elif not path.exists() and selection.missing_ok:
+        return
+    elif not path.exists():
+        raise FileNotFoundError(
+            f"There is no local file {source.text!r} on host {socket.gethostname()}, in {str(Path.cwd())!r}: "
+            "correct the path, or set missing_ok=True"
+        )
+    elif selection.files.takes_name((path.name,)) and local.is_wanted(path):
+        yield from _taken((LocalEntry(path, (path.name,), is_folder=False),), selection.files)
+
+
+def _below_local(folder: Path, local: LocalFiles, files: FileFilter) -> Iterator[LocalEntry]:
+    """Yield what is below a folder; only files, if not all of them are wanted."""
+    if not files.is_active:
+        return local.below(folder)
+
+    def among(names: tuple[str, ...], is_folder: bool) -> bool:
+        return files.may_hold(names) if is_folder else files.takes_name(names)
+
+    return _taken((entry for entry in local.below(folder, among) if not entry.is_folder), files)
+
+
+def _matching_local(pattern: Source, local: LocalFiles, selection: Selection) -> Iterator[LocalEntry]:
+    """Yield the files that match a pattern; as in a shell, hidden ones only if the pattern says so."""
+    above = fixed_names(pattern.parts)
+    below = pattern.parts[len(above) :]
+    hidden = any(part.startswith(".") for part in below)
+    files, found = selection.files, False
+
+    def among(names: tuple[str, ...], is_folder: bool) -> bool:
+        nonlocal found
+        if names[-1].startswith(".") and not hidden:
+            return False
+        if is_folder:
+            return leads_to_matches(names, below) and files.may_hold(names)
+        if not matches(names, below):
+            return False
+        found = True
+        return files.takes_name(names)
+
+    folder = Path("/" if pattern.text.startswith("/") else "").joinpath(*above)
+    if folder.is_dir():
+        matching_files = (entry for entry in local.below(folder, among) if not entry.is_folder)
+        for entry in _taken(matching_files, files):
+            names = entry.names if selection.keep_structure else (entry.path.name,)
+            yield LocalEntry(entry.path, names, is_folder=False)
+    if not (found or local.problems or selection.missing_ok):
+        raise FileNotFoundError(f"The pattern {pattern.text!r} matches no local file (missing_ok=True allows it)")
+
+
+def _taken(entries: Iterable[LocalEntry], files: FileFilter) -> Iterator[LocalEntry]:
+    """Yield the files that are wanted."""
+    now = time.time()
+    for entry in entries:
+        if files.looks_inside:
+            found = entry.path.stat()
+            if not files.takes(entry.names, found.st_size, found.st_mtime, now):
+                continue
+        yield entry
+
+
+def _check_distinct(pairs: Sequence[tuple[str, str]]) -> None:
+    seen: dict[str, str] = {}
+    for source, target in pairs:
+        if target in seen:
+            raise InvalidPathError(f"{seen[target]!r} and {source!r} would both become {target!r}: rename one of them")
+        seen[target] = source
+
+
+def plan_download(tree: RemoteTree, sources: Sources, target: str, *, selection: Selection = ALL) -> DownloadPlan:
+    """Decide what a download does; see :func:`plan_upload` for where things go.
+
+    :param sources: files or folders on Quatrix, or patterns.
+    :param target: local path.
+    :param selection: which of the files; a folder without any is not made then.
+    :return: the plan.
+    :raises QuatrixNotFound: a source is missing, or a pattern matches nothing.
+    :raises InvalidPathError: two files would get the same path.
+    """
+    base = Path(target)
+    into_folder = target.endswith("/") or base.is_dir() or sources.into_folder
+    jobs: list[DownloadJob] = []
+    folders: list[tuple[str, ...]] = []
+    left_out: list[str] = []
+    single = False
+    lookup = Lookup(tree, sources)
+    for source in sources:
+        known = len(tree.left_out)
+        file = None if source.is_pattern else lookup.selected(source, selection)
+        if not source.is_pattern and (file is None or not file.kind.is_folder):
+            single = sources.single
+            names = source.parts[-1:] if into_folder else ()
+            if file is not None:
+                jobs.append(DownloadJob(file, _below(base, names), names or (base.name,), join(source.parts)))
+            continue
+        found = _places(tree, source, selection)
+        left_out += [
+            str(entry) for entry in tree.left_out[known:] if not source.is_pattern or matches(entry.names, source.parts)
+        ]
+        for entry, names in found:
+            try:
+                place = _below(base, names)
+            except InvalidPathError as error:
+                left_out.append(f"{entry.path!a}: {error}")
+                continue
+            if entry.file.kind.is_folder:
+                folders.append(names)
+            elif entry.file.kind is not FileKind.FILE:
+                left_out.append(f"{entry.path!a} is neither a file nor a folder")
+            elif not is_temporary(entry.file.name):
+                jobs.append(DownloadJob(entry.file, place, names, entry.path))
+    _check_distinct([(job.remote.name, str(job.target)) for job in jobs])
+    folder = base.parent if single and not into_folder else base
+    return DownloadPlan(tuple(jobs), tuple(folders), single, folder, tuple(left_out))
+
+
+def _places(tree: RemoteTree, source: Source, selection: Selection) -> list[tuple[Entry, tuple[str, ...]]]:
+    """Return what a folder holds, or the files that match a pattern, with their places below the target."""
+    if source.is_pattern:
+        return placed(matching(tree, source, selection), source, selection)
+    below = listed(tree, source, selection, recursive=True)
+    return [(entry, entry.names[len(source.parts) :]) for entry in below]
+
+
+def _below(base: Path, names: Sequence[str]) -> Path:
+    return base.joinpath(*(safe_local_name(name) for name in names))
+
+
+class Lookup:
+    """Looks up what is at paths; lists a folder once where many of them are in it.
+
+    :param sources: all that will be asked for.
+    """
+
+    def __init__(self, tree: RemoteTree, sources: Sources) -> None:
+        self._tree = tree
+        self._wanted = Counter(source.parts[:-1] for source in sources if not source.is_pattern)
+
+    def find(self, path: Source) -> tuple[str, FileKind] | None:
+        """Return id and kind of what is at a path, ``None`` if there is nothing."""
+        if not self._is_listed(path):
+            return self._tree.find(path.text)
+        entry = self._listed(path)
+        return None if entry is None else (entry.id, entry.kind)
+
+    def stat(self, path: Source) -> RemoteFile:
+        """Return the metadata of what is at a path.
+
+        :raises QuatrixNotFound: there is nothing.
+        """
+        entry = self._listed(path) if self._is_listed(path) else None
+        return self._tree.stat(path.text) if entry is None else entry
+
+    def selected(self, path: Source, selection: Selection) -> RemoteFile | None:
+        """Return the metadata of what is at a path: a folder, or a file that is wanted.
+
+        :param selection: which files are wanted.
+        :return: ``None`` if it is not wanted, or missing and that is fine.
+        :raises QuatrixNotFound: there is nothing.
+        """
+        try:
+            file = self.stat(path)
+        except QuatrixNotFound:
+            if selection.missing_ok:
+                return None
+            raise
+        is_wanted = selection.files.takes(path.parts[-1:], file.size, file.modified, self._tree.now)
+        return file if file.kind.is_folder or is_wanted else None
+
+    def _is_listed(self, path: Source) -> bool:
+        return self._wanted[path.parts[:-1]] >= LIST_FROM
+
+    def _listed(self, path: Source) -> RemoteFile | None:
+        names = split(path.text)
+        folder = self._tree.find(join(names[:-1]))
+        return None if folder is None or not folder[1].is_folder else self._tree.names(folder[0]).get(names[-1])
+
+
+def find_matching(tree: RemoteTree, pattern: Source, selection: Selection = ALL) -> list[Entry]:
+    """Return the files that match a pattern; only folders that may hold some are listed.
+
+    :param pattern: ``**`` stands for any folders.
+    :return: files, sorted by path; unfinished ones of this package are left out.
+    :raises QuatrixNotFound: the folder ahead of the first wildcard is missing.
+    """
+    return _taken_of(tree, pattern, _matching(tree, pattern, selection), selection.files)
+
+
+def matching(tree: RemoteTree, pattern: Source, selection: Selection = ALL) -> list[Entry]:
+    """Return the files that match a pattern, as :func:`find_matching` does, but the pattern has to match one.
+
+    :param pattern: ``**`` stands for any folders.
+    :param selection: which of them; that it leaves none is fine.
+    :raises QuatrixNotFound: the pattern matches nothing.
+    """
+    found = _matching(tree, pattern, selection)
+    if not found and not selection.missing_ok:
+        raise QuatrixNotFound(
+            404,
+            None,
+            f"The pattern {pattern.text!r} matches no file on Quatrix; if it is the name of one, set glob=False",
+        )
+    return _taken_of(tree, pattern, found, selection.files)
+
+
+def listed(tree: RemoteTree, source: Source, selection: Selection, *, recursive: bool) -> Iterable[Entry]:
+    """Return what a folder holds, or the files that match a pattern.
+
+    :param source: the folder or pattern.
+    :param selection: which files; folders are left out then.
+    :param recursive: also what is in the folder's folders.
+    :raises QuatrixNotFound: there is no such folder, and that is not fine.
+    """
+    if source.is_pattern:
+        return find_matching(tree, source, selection)
+    if selection.missing_ok and tree.find(source.text) is None:
+        return ()
+    if not selection.files.is_active:
+        return tree.walk(source.text, recursive=recursive)
+    return files_below(tree, source, selection, recursive=recursive)
+
+
+def files_below(tree: RemoteTree, folder: Source, selection: Selection, *, recursive: bool = True) -> list[Entry]:
+    """Return the files that are wanted of those below a folder, sorted by path.
+
+    :param recursive: also those in the folder's folders.
+    :raises QuatrixNotFound: there is no such folder.
+    """
+    below = ("**", "*") if recursive else ("*",)
+    return find_matching(tree, Source("/".join((*map(escape, folder.parts), *below)), is_pattern=True), selection)
+
+
+def placed(found: list[Entry], pattern: Source, selection: Selection) -> list[tuple[Entry, tuple[str, ...]]]:
+    """Return files that match a pattern, with their names below the target."""
+    above = len(fixed_names(pattern.parts)) if selection.keep_structure else -1
+    return [(entry, entry.names[above:]) for entry in found]
+
+
+def _matching(tree: RemoteTree, pattern: Source, selection: Selection) -> list[Entry]:
+    """Return the files that match a pattern, in folders that are not left out."""
+    parts, files = pattern.parts, selection.files
+    above = fixed_names(parts)
+    below = parts[len(above) :]
+    if selection.missing_ok and tree.find(join(above)) is None:
+        return []
+
+    def into(names: tuple[str, ...]) -> bool:
+        return leads_to_matches(names[len(above) :], below) and files.may_hold(names[len(above) :])
+
+    found = [
+        entry
+        for entry in tree.walk(join(above), into=into)
+        if entry.file.kind is FileKind.FILE
+        and not is_temporary(entry.file.name)
+        and matches(entry.names[len(above) :], below)
+    ]
+    return sorted(found, key=lambda entry: entry.path)
+
+
+def _taken_of(tree: RemoteTree, pattern: Source, found: list[Entry], files: FileFilter) -> list[Entry]:
+    if not files.is_active:
+        return found
+    above, now = len(fixed_names(pattern.parts)), tree.now
+    return [entry for entry in found if files.takes(entry.names[above:], entry.file.size, entry.file.modified, now)]

@@ -1,0 +1,286 @@
+"""What the hook's calls return: dicts, so that Airflow takes them as results of a task, with members as attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_quatrix.api.models import ApiKey, Quota, RemoteFile, SessionState, SessionStatus
+    from airflow_provider_quatrix.api.versions import Version
+    from airflow_provider_quatrix.transfer.cleanup import Cleaned
+
+
+class Result(dict[str, Any]):
+    """A dict whose members are attributes too. Airflow keeps it in an XCom as the plain dict that it is."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a member."""
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}; it has {', '.join(self)}") from None
+
+    @classmethod
+    def _with_members_of(cls, source: object) -> Self:
+        return cls((name, getattr(source, name)) for name in cls.__annotations__)
+
+
+class FileResult(Result):
+    """A file or folder on Quatrix.
+
+    :ivar path: where it is, from the home folder.
+    :ivar id: its id.
+    :ivar kind: ``file`` or ``folder``.
+    :ivar size: bytes; of a folder the number of its entries.
+    :ivar modified: ISO 8601 in UTC.
+    """
+
+    path: str
+    id: str
+    kind: str
+    size: int
+    modified: str
+
+    @classmethod
+    def of(cls, path: str, file: RemoteFile) -> Self:
+        """Return what is told of a file or folder."""
+        return cls(path=path, **_metadata(file))
+
+
+class SearchResult(Result):
+    """A file or folder that a search has found, which tells no path.
+
+    :ivar name: its name.
+    :ivar id: its id.
+    :ivar parent_id: id of its folder.
+    :ivar kind: ``file`` or ``folder``.
+    :ivar size: bytes; of a folder the number of its entries.
+    :ivar modified: ISO 8601 in UTC.
+    """
+
+    name: str
+    id: str
+    parent_id: str
+    kind: str
+    size: int
+    modified: str
+
+    @classmethod
+    def of(cls, file: RemoteFile) -> Self:
+        """Return what is told of a file or folder."""
+        return cls(name=file.name, parent_id=file.parent_id, **_metadata(file))
+
+
+def _metadata(file: RemoteFile) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "kind": "folder" if file.kind.is_folder else "file",
+        "size": file.size,
+        "modified": datetime.fromtimestamp(file.modified, UTC).isoformat(),
+    }
+
+
+class MoveResult(Result):
+    """What became of an object that was to be moved or copied.
+
+    :ivar path: where it is now.
+    :ivar id: its id.
+    :ivar kind: ``file`` or ``folder``.
+    :ivar size: bytes; of a folder the number of its entries.
+    :ivar skipped: something was there already, and nothing was done.
+    """
+
+    path: str
+    id: str
+    kind: str
+    size: int
+    skipped: bool
+
+    @classmethod
+    def of(cls, path: str, file: RemoteFile, *, skipped: bool = False) -> Self:
+        """Return a result.
+
+        :param path: where the object is now.
+        :param skipped: nothing was done.
+        """
+        metadata = _metadata(file)
+        del metadata["modified"]
+        return cls(path=path, **metadata, skipped=skipped)
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """A file that was moved.
+
+    :param path: where it is now: a path on Quatrix after an upload, a local one after a download.
+    :param id: its id on Quatrix.
+    :param size: bytes.
+    :param digest: of the local bytes, in hex; the service itself knows no checksums. Empty if skipped, or not wanted.
+    :param seconds: time it took.
+    :param skipped: it was there already, and left alone.
+    :param source: version of the source that is at the path now; ``None`` if something else is there.
+    :param source_deleted: the source is gone, as it was to be deleted.
+    """
+
+    path: str
+    id: str
+    size: int
+    digest: str
+    seconds: float
+    skipped: bool = False
+    source: Version | None = None
+    source_deleted: bool = False
+
+
+class TransferredFile(Result):
+    """A file that was moved between a worker, or another store, and Quatrix.
+
+    :ivar path: where it is now: a path on Quatrix after an upload, a local one after a download.
+    :ivar id: its id on Quatrix.
+    :ivar size: bytes.
+    :ivar digest: of the bytes that passed through, in hex. Empty if skipped, or not wanted.
+    :ivar seconds: time it took.
+    :ivar skipped: it was there already, and left alone.
+    :ivar source_deleted: the source is gone, as it was to be deleted.
+    """
+
+    path: str
+    id: str
+    size: int
+    digest: str
+    seconds: float
+    skipped: bool
+    source_deleted: bool
+
+    @classmethod
+    def of(cls, file: Transferred) -> Self:
+        """Return what is told of a file."""
+        return cls._with_members_of(file)
+
+    @classmethod
+    def kept(cls, members: Mapping[str, Any]) -> Self:
+        """Return what an earlier try has written down.
+
+        :param members: by name.
+        """
+        return cls((name, members[name]) for name in cls.__annotations__)
+
+
+class Transfers(list[TransferredFile]):
+    """Results of an upload or download, one per file, in the order of the plan.
+
+    :ivar single: one file was named, and not a list, a folder or a pattern that happens to give one.
+    :ivar dry_run: this is what would be, and nothing was done.
+    :ivar made: paths of the folders that a dry run would make.
+    :ivar deleted: paths of what the target had and the source lacks; a folder stands for all that it held.
+    :ivar deleted_sources: paths of the sources that a dry run would delete.
+    """
+
+    single: bool = False
+    dry_run: bool = False
+    made: Sequence[str] = ()
+    deleted: Sequence[str] = ()
+    deleted_sources: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, results: Sequence[Transferred], *, single: bool, deleted: Sequence[str] = ()) -> Self:
+        """Return the results.
+
+        :param results: one per file.
+        :param single: one file was named.
+        :param deleted: see above.
+        """
+        made = cls(map(TransferredFile.of, results))
+        made.single = single
+        made.deleted = deleted
+        return made
+
+
+class SessionResult(Result):
+    """What is known of a connection's session, without anything secret.
+
+    :ivar status: a :class:`~airflow_provider_quatrix.api.models.SessionStatus`, which is text: ``none``, ``open``,
+        ``blocked``, ``rejected`` or ``api_key``.
+    :ivar obtained: Unix time of the login, ``None`` without a session.
+    :ivar last_used: Unix time of the last use that was written down, accurate to a few minutes.
+    :ivar login_attempts: attempts in the last 15 minutes.
+    """
+
+    status: SessionStatus
+    obtained: float | None
+    last_used: float | None
+    login_attempts: int
+
+    @classmethod
+    def of(cls, state: SessionState) -> Self:
+        """Return what is told of a session."""
+        return cls._with_members_of(state)
+
+
+class QuotaResult(Result):
+    """Storage in bytes.
+
+    :ivar user_used: used by this user.
+    :ivar user_limit: allowed to this user, ``None`` where only the account is limited.
+    :ivar account_used: used by the whole account.
+    :ivar account_limit: allowed to the account, ``None`` without a limit.
+    :ivar free: what still fits, ``None`` without any limit.
+    """
+
+    user_used: int
+    user_limit: int | None
+    account_used: int
+    account_limit: int | None
+    free: int | None
+
+    @classmethod
+    def of(cls, quota: Quota) -> Self:
+        """Return what is told of the storage."""
+        return cls._with_members_of(quota)
+
+
+class CleanedResult(Result):
+    """What a cleanup has removed, or would remove.
+
+    :ivar files: how many unfinished uploads.
+    :ivar bytes: their size.
+    :ivar notes: how many checkpoints of transfers.
+    :ivar paths: where the unfinished uploads were.
+    """
+
+    files: int
+    bytes: int
+    notes: int
+    paths: list[str]
+
+    @classmethod
+    def of(cls, cleaned: Cleaned) -> Self:
+        """Return what is told of a cleanup."""
+        paths = [part.path for part in cleaned.parts]
+        return cls(files=len(paths), bytes=cleaned.size, notes=cleaned.notes, paths=paths)
+
+
+class ApiKeyResult(Result):
+    """An API key, without the key itself.
+
+    :ivar id: handle.
+    :ivar user_id: whose calls it makes.
+    :ivar name: label.
+    :ivar active: whether it works.
+    :ivar hint: its last characters.
+    """
+
+    id: str
+    user_id: str
+    name: str
+    active: bool
+    hint: str
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        """Return what is told of a key."""
+        return cls._with_members_of(key)
