@@ -7,6 +7,7 @@ fixture is used.
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.emulator.server import EmulatorServer
 
 EMAIL = "robot@example.com"
@@ -75,8 +76,8 @@ class QuatrixConnection(str):
 
 def _serve(*, tls: bool) -> Iterator[EmulatorServer]:
     try:
-        from airflow_provider_quatrix.emulator.accounts import UserSpec
         from airflow_provider_quatrix.emulator.server import EmulatorServer
+        from airflow_provider_quatrix.emulator.service.accounts import UserSpec
     except ImportError as error:
         pytest.fail(
             f"The Quatrix emulator needs the extra airflow-provider-quatrix[emulator] ({error})",
@@ -86,12 +87,12 @@ def _serve(*, tls: bool) -> Iterator[EmulatorServer]:
         yield server
 
 
-def _handle(server: EmulatorServer) -> Iterator[EmulatorHandle]:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+def _client(server: EmulatorServer) -> Iterator[EmulatorClient]:
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
-    with EmulatorHandle(server.url, server.ca_file) as handle:
-        handle.reset()
-        yield handle
+    with EmulatorClient(server.url, server.ca_file) as client:
+        client.reset()
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -113,32 +114,39 @@ def quatrix_emulator_tls_server() -> Iterator[EmulatorServer]:
 
 
 @pytest.fixture
-def quatrix_emulator(quatrix_emulator_server: EmulatorServer) -> Iterator[EmulatorHandle]:
+def quatrix_emulator(quatrix_emulator_server: EmulatorServer) -> Iterator[EmulatorClient]:
     """A fresh emulator with one user, ``robot@example.com`` with password ``Emulator-Passw0rd``.
 
     :param quatrix_emulator_server: the server.
-    :return: its handle.
+    :return: its client.
     """
-    yield from _handle(quatrix_emulator_server)
+    yield from _client(quatrix_emulator_server)
 
 
 @pytest.fixture
-def quatrix_emulator_tls(quatrix_emulator_tls_server: EmulatorServer) -> Iterator[EmulatorHandle]:
+def quatrix_emulator_tls(quatrix_emulator_tls_server: EmulatorServer) -> Iterator[EmulatorClient]:
     """A fresh emulator over HTTPS; ``.ca_file`` is what a client must trust.
 
     :param quatrix_emulator_tls_server: the server.
-    :return: its handle.
+    :return: its client.
     """
-    yield from _handle(quatrix_emulator_tls_server)
+    yield from _client(quatrix_emulator_tls_server)
 
 
 @pytest.fixture
-def quatrix_connection(quatrix_emulator: EmulatorHandle, monkeypatch: pytest.MonkeyPatch) -> QuatrixConnection:
+def quatrix_connection(
+    quatrix_emulator: EmulatorClient, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> QuatrixConnection:
     """The Airflow connection ``quatrix_default`` to the emulator, as an environment variable for this test.
 
     :param quatrix_emulator: the emulator.
     :param monkeypatch: what undoes the variable.
+    :param tmp_path_factory: for the locks and login times of this test.
     :return: the connection's id, which can be called to change fields.
     """
+    # The emulator has been reset, so what earlier tests learnt about it is wrong.
+    if registry := sys.modules.get("airflow_provider_quatrix.sessions.registry"):
+        registry.forget_sessions()
+    monkeypatch.setenv("AIRFLOW__QUATRIX__LOCK_DIR", str(tmp_path_factory.mktemp("quatrix-locks")))
     fields = {"conn_type": "quatrix", "host": quatrix_emulator.url, "login": EMAIL, "password": PASSWORD}
     return QuatrixConnection(CONN_ID, monkeypatch, fields)

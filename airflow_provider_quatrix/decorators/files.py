@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -15,8 +16,11 @@ from airflow_provider_quatrix.sensors.files import QuatrixFileSensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
+
+    from airflow_provider_quatrix.hooks.signatures import FileSensorArguments, FileSensorDecoratorArguments
 
 
 class QuatrixFileSensorDecoratedOperator(DecoratedOperator, QuatrixFileSensor):
@@ -38,9 +42,10 @@ class QuatrixFileSensorDecoratedOperator(DecoratedOperator, QuatrixFileSensor):
         python_callable: Callable[..., Any],
         op_args: Collection[Any] | None = None,
         op_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[FileSensorArguments],
     ) -> None:
         further = tuple(op_args or ())
+        _check_callable(python_callable)
         # The files are not there yet, but have their place when Airflow compares arguments and signature.
         super().__init__(
             python_callable=python_callable, op_args=(None, *further), op_kwargs=dict(op_kwargs or {}), **kwargs
@@ -61,7 +66,23 @@ class QuatrixFileSensorDecoratedOperator(DecoratedOperator, QuatrixFileSensor):
         return self.python_callable(*arguments, **determine_kwargs(self.python_callable, arguments, context))
 
 
-def quatrix_file_sensor_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+def _check_callable(function: Callable[..., Any]) -> None:
+    """Check that a function takes the files.
+
+    :raises TypeError: it has no place for them.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    if all(parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD) for parameter in parameters):
+        name = getattr(function, "__name__", "the function")
+        raise TypeError(
+            f"@task.quatrix_file_sensor calls {name} with the files that it has found, for which it has no argument: "
+            f"write def {name}(files)"
+        )
+
+
+def quatrix_file_sensor_task(
+    python_callable: Callable[..., Any] | None = None, **kwargs: Unpack[FileSensorDecoratorArguments]
+) -> TaskDecorator:
     """Turn a function into a task that waits for files and is called with them.
 
     :param python_callable: the function; its first argument gets the files.

@@ -2,55 +2,73 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from fsspec.core import OpenFile
 from fsspec.spec import AbstractBufferedFile
 
 from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixError
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.paths import join, split
-from airflow_provider_quatrix.api.transfer import MIB, SMALLEST_CHUNK
-from airflow_provider_quatrix.fs.pending import PendingFile
-from airflow_provider_quatrix.fs.reading import RangeReader
+from airflow_provider_quatrix.transfer.chunks import MIB, SMALLEST_CHUNK
+from airflow_provider_quatrix.transfer.stream_writer import StreamWriter
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from airflow_provider_quatrix.fs.quatrix import QuatrixFileSystem
+    from airflow_provider_quatrix.transfer.reader import RangeReader
+    from airflow_provider_quatrix.transfer.tree import RemoteTree
 
 log = logging.getLogger(__name__)
 
 READ_BLOCK = 4 * MIB
+# From the file's own close up to the end of fsspec's block; layers in between are written in C.
+_FRAMES_OF_FSSPEC = 4
+
+
+class FileSystem(Protocol):
+    """What an open file needs of its file system."""
+
+    auto_mkdir: bool
+
+    def tree(self) -> RemoteTree:
+        """Return the file tree, for one operation."""
+
+    def resume_key(self) -> str:
+        """Return who writes, empty if there is no retry."""
+
+    def info(self, path: str) -> dict[str, Any]:
+        """Return the metadata of a file or folder."""
 
 
 class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
     """An open file.
 
-    Nobody sees what is written under the final name before the file is whole: it gets there when the file is closed, or
-    when the transaction ends. When a ``with`` block, or whatever closes the file, is left by an exception, what was
-    written is removed again.
+    Nobody sees the file under its final name before it is complete. It gets that name when it is closed, or when the
+    transaction ends. When an exception leaves its ``with`` block, what was written is removed.
 
     :param fs: the file system.
-    :param path: from the home folder.
     :param mode: ``rb``, ``wb``, ``xb`` (the file must not exist) or ``ab`` (reads the old file and writes it anew).
     :param block_size: bytes read ahead (default 4 MiB), or sent at a time (default 8 MiB), which is what is held in
         memory.
     :param autocommit: commit on close; otherwise :meth:`commit` does it.
     """
 
-    fs: QuatrixFileSystem
+    fs: FileSystem
     path: str
     mode: str
     size: int
     closed: bool
+    # Older versions of fsspec look at it when they close a file whose opening has failed.
+    forced = False
     _details: dict[str, Any] | None
 
     def __init__(
         self,
-        fs: QuatrixFileSystem,
+        fs: FileSystem,
         path: str,
         mode: str = "rb",
         block_size: int | str | None = None,
@@ -61,10 +79,9 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
             block_size = READ_BLOCK if mode == "rb" else SMALLEST_CHUNK
         self._tree = fs.tree()
         self._reader: RangeReader | None = None
-        self._pending: PendingFile | None = None
+        self._writer: StreamWriter | None = None
         self._old: RangeReader | None = None
         self._given_up = self._committed = False
-        self._opened_during = sys.exception()
         if mode in ("wb", "xb", "ab"):
             at = self._prepare(fs, path, mode)
             super().__init__(fs, path, mode, block_size, autocommit, **kwargs)
@@ -87,7 +104,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
         self._details = value
         self.size = value["size"]
 
-    def _prepare(self, fs: QuatrixFileSystem, path: str, mode: str) -> int:
+    def _prepare(self, fs: FileSystem, path: str, mode: str) -> int:
         """Look at the place where the file will be; return the position of the first byte that is written."""
         names = split(path)
         found = self._find(names, create_parents=fs.auto_mkdir)
@@ -95,11 +112,14 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
             raise _is_folder(path)
         if found is not None and mode == "xb":
             raise _exists(path)
-        self._pending = PendingFile(self._tree, path, owner=fs.owner(), create_parents=fs.auto_mkdir)
+        self._writer = StreamWriter(self._tree, path, resume_key=fs.resume_key(), create_parents=fs.auto_mkdir)
         if found is None or mode != "ab":
             return 0
         old = self._tree.stat(path)
-        self._old = RangeReader(self._tree.files, old.id, path, old.size)
+        # Paths in DAG files are made at every parse, and bring no HTTP library along.
+        from airflow_provider_quatrix.transfer.reader import RangeReader
+
+        self._old = RangeReader(self._tree.files, old.id, path, size=old.size, modified=old.modified)
         return old.size
 
     def _find(self, names: tuple[str, ...], *, create_parents: bool) -> Any:
@@ -115,8 +135,12 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         if self._reader is None:
+            from airflow_provider_quatrix.transfer.reader import RangeReader
+
             details = self.details
-            self._reader = RangeReader(self._tree.files, details["id"], self.path, details["size"])
+            self._reader = RangeReader(
+                self._tree.files, details["id"], self.path, size=details["size"], modified=details["mtime"]
+            )
         return self._reader.read(start, end)
 
     def write(self, data: Any) -> int:
@@ -133,29 +157,29 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
             super().write(view[start : start + self.blocksize])
         return view.nbytes
 
-    def _writing(self) -> PendingFile:
-        if self._pending is None:
+    def _writing(self) -> StreamWriter:
+        if self._writer is None:
             raise io.UnsupportedOperation("File not open for writing")
-        return self._pending
+        return self._writer
 
     def _initiate_upload(self) -> None:
-        pending, old = self._writing(), self._old
-        pending.begin(self.buffer.tell() if self.forced and old is None else None)
+        writer, old = self._writing(), self._old
+        writer.begin(self.buffer.tell() if self.forced and old is None else None)
         if old is not None:
             try:
                 for start in range(0, self.loc - self.buffer.tell(), self.blocksize):
-                    pending.send(old.read(start, start + self.blocksize))
+                    writer.send(old.read(start, start + self.blocksize))
             except BaseException:
                 self.discard()
                 raise
 
     def _upload_chunk(self, final: bool = False) -> bool:
-        pending = self._writing()
-        pending.send(self.buffer.getvalue())
+        writer = self._writing()
+        writer.send(self.buffer.getvalue())
         if final:
-            pending.finish()
+            writer.finish()
             if self.autocommit:
-                self._commit(pending)
+                self._commit(writer)
         return True
 
     def commit(self) -> None:
@@ -167,28 +191,27 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
         if not self._given_up and not self._committed:
             self._commit(self._writing())
 
-    def _commit(self, pending: PendingFile) -> None:
+    def _commit(self, writer: StreamWriter) -> None:
         try:
-            pending.commit(IfExists.FAIL if self.mode == "xb" else IfExists.OVERWRITE)
+            writer.commit(IfExists.FAIL if self.mode == "xb" else IfExists.OVERWRITE)
         except QuatrixConflict:
             raise _exists(self.path) from None
         self._committed = True
 
     def discard(self) -> None:
         """Remove what was written; the file under the final name, if there is one, stays as it was."""
-        if self._pending is None or self._committed:
+        if self._writer is None or self._committed:
             return
         self._given_up = True
         self.buffer = io.BytesIO()
-        self._pending.discard()
+        self._writer.discard()
 
     def close(self) -> None:
-        """Close the file; what was written is committed, unless an exception is on its way through here."""
-        if self.closed or self._pending is None:
+        """Close the file; what was written is committed, unless an exception leaves fsspec's ``with`` block."""
+        if self.closed or self._writer is None:
             super().close()
             return
-        if not self._given_up and self._is_failing():
-            log.warning("%s was not written: an error came before it was closed", self.path)
+        if not self._given_up and _leaves_block_of_fsspec():
             self.discard()
         if self._given_up:
             self.closed = True
@@ -198,15 +221,6 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
         except BaseException:
             self.discard()
             raise
-
-    def _is_failing(self) -> bool:
-        """Tell whether the file is closed because of an exception, by somebody who cannot pass it to ``__exit__``."""
-        error = sys.exception()
-        return (
-            error is not None
-            and error is not self._opened_during
-            and not isinstance(error, StopIteration | StopAsyncIteration)
-        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -218,12 +232,22 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
     def __del__(self) -> None:
         if self.closed:
             return
-        if self._pending is None:
+        if self._writer is None:
             self.close()
             return
         log.warning("%s was not written: it was opened for writing and never closed; use a with block", self.path)
         self.discard()
         self.closed = True
+
+
+def _leaves_block_of_fsspec() -> bool:
+    """Tell whether ``with fsspec.open(...)`` is left by an exception, which fsspec does not pass on to the file."""
+    frame = inspect.currentframe()
+    for _ in range(_FRAMES_OF_FSSPEC):
+        frame = frame.f_back if frame is not None else None
+        if frame is not None and frame.f_code is OpenFile.__exit__.__code__:
+            return any(frame.f_locals["args"])
+    return False
 
 
 def _is_folder(path: str) -> IsADirectoryError:
@@ -290,7 +314,6 @@ class CompressedWriter(_Layer, io.BufferedIOBase):
     def write(self, data: Any) -> int:
         """Compress and write bytes.
 
-        :param data: them.
         :return: their number.
         """
         return int(self._packer.write(data))

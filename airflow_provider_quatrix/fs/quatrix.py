@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import functools
 import hashlib
 import os
@@ -20,15 +21,15 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import isfilelike, stringify_path
 
-from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixResponseError
+from airflow_provider_quatrix.api.errors import QuatrixConflict
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.models import FileKind
-from airflow_provider_quatrix.api.paths import join, split
-from airflow_provider_quatrix.api.transfer import is_temporary
-from airflow_provider_quatrix.api.tree import RemoteTree
+from airflow_provider_quatrix.api.paths import InvalidPathError, all_of, join, safe_local_name, split
 from airflow_provider_quatrix.fs.file import CompressedWriter, QuatrixFile, TextWriter
-from airflow_provider_quatrix.fs.reading import RangeReader
-from airflow_provider_quatrix.fs.task import this_task
+from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID
+from airflow_provider_quatrix.transfer.local_tree import LocalFiles, open_local
+from airflow_provider_quatrix.transfer.temporary import is_temporary
+from airflow_provider_quatrix.transfer.tree import LeftOut, RemoteTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.client import QuatrixClient
     from airflow_provider_quatrix.api.models import RemoteFile
     from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+    from airflow_provider_quatrix.transfer.reader import RangeReader
 
 schemes = ["quatrix"]
 
-DEFAULT_CONN_ID = "quatrix_default"
 # A long-lived process follows a changed connection after this many seconds. Airflow logs each look at one.
 _CONNECTION_SECONDS = 60.0
 # What fsspec itself gives any file system.
@@ -76,7 +77,7 @@ def _at_once(name: str) -> Callable[..., Any]:
 
 
 class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
-    """The files of a Quatrix account.
+    """The files of a Quatrix account. All paths are from the home folder.
 
     Nothing is remembered between two operations: listings are never cached, so that what others change is seen. The
     Trash, and files that are still being written, are left out of listings.
@@ -86,8 +87,8 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         pickled or made JSON.
     :param auto_mkdir: make missing folders of what is written, as object stores seem to do; otherwise that is an error.
     :param delete_permanently: do not keep deleted files in the Trash.
-    :param owner: who writes, the same in every try: what a killed try left is resumed or removed by the next one. By
-        default the running task is the owner.
+    :param resume_key: who writes, the same in every try: what a killed try left is resumed or removed by the next one.
+        Default: that of the running task.
     """
 
     protocol = "quatrix"
@@ -100,7 +101,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         client: QuatrixClient | None = None,
         auto_mkdir: bool = True,
         delete_permanently: bool = False,
-        owner: str = "",
+        resume_key: str = "",
         **storage_options: Any,
     ) -> None:
         unknown = sorted(set(storage_options) - _FSSPEC_OPTIONS)
@@ -114,7 +115,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self.auto_mkdir = auto_mkdir
         self.delete_permanently = delete_permanently
         self._given_client = client
-        self._given_owner = owner
+        self._given_resume_key = resume_key
         self._local = threading.local()
         self._known_hook: tuple[QuatrixHook, float, tuple[int, int]] | None = None
 
@@ -143,7 +144,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def fsid(self) -> str:
         """Names the account's files in a way that lasts."""
         if self._given_client is not None:
-            return f"quatrix-{urlsplit(self._given_client.transport.base_url).netloc}"
+            return f"quatrix-{urlsplit(self._given_client.base_url).netloc}"
         return f"quatrix-{self.quatrix_conn_id}"
 
     @property
@@ -169,7 +170,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def invalidate_cache(self, path: str | None = None) -> None:
         """Look at the connection anew; there is no cache of listings.
 
-        :param path: of no account.
+        :param path: ignored.
         """
         if path is None:
             self._known_hook = None
@@ -179,9 +180,11 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Return the file tree, for one operation: it remembers the folders it has seen."""
         return RemoteTree(self.client.files)
 
-    def owner(self) -> str:
+    def resume_key(self) -> str:
         """Return who writes, empty if nobody would go on with what is left unfinished."""
-        return self._given_owner or (this_task().owner if self._given_client is None else "")
+        from airflow_provider_quatrix.hooks.attempt import Attempt
+
+        return self._given_resume_key or (Attempt.running().resume_key if self._given_client is None else "")
 
     @contextmanager
     def _operation(self, tree: RemoteTree | None = None) -> Iterator[RemoteTree]:
@@ -208,6 +211,11 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             if text.startswith(prefix):
                 text = text.removeprefix(prefix)
                 first, slash, rest = text.partition("/")
+                if "@" not in first and DEFAULT_CONN_ID in first:
+                    raise InvalidPathError(
+                        f"The URL is quatrix://{text}: did you mean quatrix://{first}@/{rest}? For such a folder "
+                        f"write three slashes, quatrix:///{text}"
+                    )
                 text = first.rpartition("@")[2] + slash + rest
                 break
         return "/" + "/".join(name for name in text.split("/") if name)
@@ -234,9 +242,10 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     # Looking
 
     def _find(self, path: str) -> FileKind | None:
+        names = self._strip_protocol(path)
         with self._operation() as tree:
             try:
-                found = tree.find(self._strip_protocol(path))
+                found = tree.find(names)
             except ValueError:
                 # A name that Quatrix does not take is none that exists.
                 return None
@@ -245,8 +254,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def exists(self, path: str, **kwargs: Any) -> bool:
         """Tell whether there is a file or folder.
 
-        :param path: from the home folder.
-        :param kwargs: of no account.
         :return: ``False`` only if Quatrix says so; that it cannot be asked is an error.
         """
         return self._find(path) is not None
@@ -263,8 +270,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
         """Return what there is to say of a file or folder.
 
-        :param path: from the home folder.
-        :param kwargs: of no account.
         :return: ``name``, ``size`` in bytes (0 of a folder), ``type``, ``created`` and ``mtime`` (Unix time), ``id``,
             and ``ino``, a number made of the id.
         :raises FileNotFoundError: there is nothing.
@@ -283,10 +288,8 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     ) -> list[Any]:
         """Return what a folder holds, or the file itself.
 
-        :param path: from the home folder.
         :param detail: dictionaries as of :meth:`info` instead of paths.
         :param tree: shares its look-ups.
-        :param kwargs: of no account.
         :return: in the server's order.
         :raises FileNotFoundError: there is nothing.
         """
@@ -297,25 +300,39 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             except QuatrixConflict:
                 entries = [self.info(path)]
             else:
-                entries = [_info(_child(path, entry), entry) for entry in children if _is_shown(entry)]
+                entries = [_info(f"{path.rstrip('/')}/{entry.name}", entry) for entry in children if _is_shown(entry)]
         return entries if detail else [entry["name"] for entry in entries]
 
     def walk(
         self, path: str, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **kwargs: Any
     ) -> Iterator[Any]:
-        """Yield folders with what they hold, as fsspec does; each folder costs one call.
+        """Yield folders with what they hold, as fsspec does, however deep; each folder costs one call.
 
-        :param path: from the home folder.
         :param maxdepth: levels.
         :param topdown: folders ahead of what they hold.
         :param on_error: ``omit`` leaves out what is not there (any more); what cannot be listed is an error.
-        :param kwargs: of fsspec.
         """
+        if maxdepth is not None and maxdepth < 1:
+            raise ValueError("maxdepth must be at least 1")
         if on_error == "omit":
             on_error = _omit_what_is_absent
         if kwargs.get("tree") is None:
             kwargs["tree"] = getattr(self._local, "tree", None) or self.tree()
-        yield from super().walk(path, maxdepth, topdown=topdown, on_error=on_error, **kwargs)
+        waiting: list[tuple[str, int, Any]] = [(path, 1, None)]
+        while waiting:
+            at, level, known = waiting.pop()
+            # One level of fsspec's own.
+            found = known or next(super().walk(at, 1, on_error=on_error, **kwargs), None)
+            if found is None:
+                continue
+            if topdown or known is not None:
+                yield found
+            else:
+                waiting.append((at, level, found))
+            if known is None and (maxdepth is None or level < maxdepth):
+                folder, names, _ = found
+                below = [(f"{folder.rstrip('/')}/{name}", level + 1, None) for name in names]
+                waiting += reversed(below)
 
     def du(
         self,
@@ -327,11 +344,9 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     ) -> Any:
         """Return the bytes of all files below a folder.
 
-        :param path: from the home folder.
         :param total: one number instead of one per file.
         :param maxdepth: levels.
         :param withdirs: also name folders, with 0 bytes.
-        :param kwargs: of fsspec.
         :return: bytes, or bytes by path.
         """
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True, **kwargs)
@@ -384,7 +399,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     ) -> Any:
         """Open a file, see :class:`~airflow_provider_quatrix.fs.file.QuatrixFile`.
 
-        :param path: from the home folder.
         :param mode: read (``r``), write (``w``), write what must not exist (``x``) or append (``a``); with ``b`` bytes.
         :param block_size: bytes read or sent at a time.
         :param cache_options: of fsspec's read-ahead.
@@ -405,10 +419,8 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
         """Return a file's bytes.
 
-        :param path: from the home folder.
         :param start: first byte; counted from the end if negative.
         :param end: byte after the last one; counted from the end if negative.
-        :param kwargs: of no account.
         :return: the bytes.
         """
         path = self._strip_protocol(path)
@@ -417,10 +429,12 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return reader.read(*slice(start, end).indices(size)[:2])
 
     def _reader(self, tree: RemoteTree, path: str) -> tuple[RangeReader, int]:
+        from airflow_provider_quatrix.transfer.reader import RangeReader
+
         file = tree.stat(path)
         if file.kind.is_folder:
             raise IsADirectoryError(f"{path!r} is a folder")
-        return RangeReader(tree.files, file.id, path, file.size), file.size
+        return RangeReader(tree.files, file.id, path, size=file.size, modified=file.modified), file.size
 
     def cat_ranges(
         self,
@@ -438,7 +452,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         :param ends: bytes after the last ones, or one for all.
         :param max_gap: not supported.
         :param on_error: ``return`` puts an error in place of its bytes; anything else raises it.
-        :param kwargs: of no account.
         :return: the bytes of each range.
         """
         if max_gap is not None:
@@ -465,7 +478,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def head(self, path: str, size: int = 1024) -> bytes:
         """Return a file's first bytes.
 
-        :param path: from the home folder.
         :param size: how many.
         """
         return self.cat_file(path, 0, size)
@@ -473,7 +485,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def tail(self, path: str, size: int = 1024) -> bytes:
         """Return a file's last bytes.
 
-        :param path: from the home folder.
         :param size: how many.
         """
         return self.cat_file(path, -size) if size else b""
@@ -485,17 +496,25 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def get_file(
         self, rpath: str, lpath: Any = None, callback: Any = DEFAULT_CALLBACK, outfile: Any = None, **kwargs: Any
     ) -> None:
-        """Download a file: whole or not at all, and resumed by a further try. A folder is only made.
+        """Download a file: whole or not at all, and resumed by a retry. A folder is only made.
 
         :param rpath: from the home folder.
         :param lpath: local path.
         :param callback: told the progress.
         :param outfile: an open file to write to instead.
-        :param kwargs: of no account.
         """
-        from airflow_provider_quatrix.api.download import Downloader
+        from airflow_provider_quatrix.transfer.download import Downloader
 
-        split(self._strip_protocol(rpath))
+        try:
+            for name in split(self._strip_protocol(rpath)):
+                safe_local_name(name)
+        except InvalidPathError as error:
+            outer: RemoteTree | None = getattr(self._local, "tree", None)
+            if outer is None:
+                raise
+            # One of many, which go on without it.
+            outer.left_out.append(LeftOut(tuple(rpath.split("/")[1:]), str(error)))
+            return
         target = outfile if outfile is not None else lpath
         if isfilelike(target) or (Path(target).exists() and not Path(target).is_file() and not Path(target).is_dir()):
             super().get_file(rpath, lpath, callback=callback, outfile=outfile)
@@ -514,33 +533,36 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def put_file(
         self, lpath: Any, rpath: str, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
     ) -> None:
-        """Upload a file: whole or not at all, and resumed by a further try. A folder is only made.
+        """Upload a file: whole or not at all, and resumed by a retry. A folder is only made.
 
         :param lpath: local path.
         :param rpath: from the home folder.
         :param callback: told the progress.
         :param mode: ``create`` if the file must not exist.
-        :param kwargs: of no account.
         """
-        from airflow_provider_quatrix.api.upload import Uploader
+        from airflow_provider_quatrix.transfer.journal import Journal
+        from airflow_provider_quatrix.transfer.upload import Uploader
 
         source, rpath = Path(lpath), self._strip_protocol(rpath)
         if source.is_dir():
             self.makedirs(rpath, exist_ok=True)
             return
-        if self._intrans or not source.is_file():
-            # The end of the transaction decides; and what is no regular file has no size to go by.
-            with source.open("rb") as file:
+        if self._intrans:
+            # The end of the transaction decides.
+            with os.fdopen(open_local(source), "rb") as file:
                 self._put_stream(file, rpath, mode)
             return
-        owner, task = self.owner(), this_task() if self._given_client is None else None
-        notes = self._hook().notes(f"{owner}\0{rpath}") if owner and self._given_client is None else None
+        resume_key = self.resume_key()
+        resumable = resume_key and self._given_client is None
+        checkpoint = self._hook()._checkpoint(f"{resume_key}\0{rpath}") if resumable else None
+        journal = Journal(checkpoint, is_retry=True)
         callback.set_size(source.stat().st_size)
         with self._operation() as tree:
             uploader = Uploader(
                 tree,
-                owner=owner or os.urandom(16).hex(),
-                further_try=task is not None and task.further_try,
+                resume_key=resume_key,
+                journal=journal,
+                keep_unfinished=checkpoint is not None,
                 progress=callback.relative_update,
             )
             uploader.upload(
@@ -548,8 +570,8 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
                 rpath,
                 if_exists=IfExists.FAIL if mode == "create" else IfExists.OVERWRITE,
                 create_parents=self.auto_mkdir,
-                notes=notes,
             )
+            journal.delete()
 
     def _put_stream(self, source: Any, rpath: str, mode: str) -> None:
         with self.open(rpath, "xb" if mode == "create" else "wb") as target:
@@ -559,7 +581,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def pipe_file(self, path: str, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
         """Write bytes into a file.
 
-        :param path: from the home folder.
         :param value: the bytes.
         :param mode: ``create`` if the file must not exist.
         :param kwargs: of :meth:`open`.
@@ -570,7 +591,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
         """Make an empty file, or give a file the present time.
 
-        :param path: from the home folder.
         :param truncate: empty a file that exists.
         :param kwargs: of :meth:`open`.
         """
@@ -581,17 +601,81 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
                 return
             self.pipe_file(path, b"", **kwargs)
 
-    get = _at_once("get")
-    put = _at_once("put")
+    def get(
+        self,
+        rpath: Any,
+        lpath: Any,
+        recursive: bool | None = None,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Download files, and folders with all they hold.
+
+        :param rpath: a path, a pattern, or some of them.
+        :param lpath: local path, or the folder that gets them.
+        :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
+        :param callback: told the progress.
+        :param maxdepth: levels.
+        :raises IsADirectoryError: a folder, and not recursive.
+        :raises InvalidPathError: some could not be downloaded; all others have been.
+        """
+        with self._operation() as tree:
+            self._refuse_folder(rpath, recursive)
+            super().get(rpath, lpath, recursive=bool(recursive), callback=callback, maxdepth=maxdepth, **kwargs)
+            _check_complete(tree, rpath)
+
+    def put(
+        self,
+        lpath: Any,
+        rpath: Any,
+        recursive: bool | None = None,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Upload files, and folders with all they hold.
+
+        :param lpath: a local path, a pattern, or some of them.
+        :param rpath: from the home folder, or the folder that gets them.
+        :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
+        :param callback: told the progress.
+        :param maxdepth: levels.
+        :raises IsADirectoryError: a folder, and not recursive.
+        :raises InvalidPathError: not all of a folder can be uploaded; nothing was.
+        """
+        with self._operation():
+            folder = isinstance(lpath, str | os.PathLike) and Path(lpath).is_dir()
+            if folder and recursive is False:
+                raise _not_recursive(str(lpath))
+            if folder and recursive and maxdepth is None:
+                lpath, rpath = self._local_tree(os.fspath(lpath), rpath)
+            super().put(lpath, rpath, recursive=bool(recursive), callback=callback, maxdepth=maxdepth, **kwargs)
+
+    def _local_tree(self, folder: str, rpath: str) -> tuple[list[str], list[str]]:
+        """Return all of a local folder, and where each goes."""
+        base, into = self._strip_protocol(rpath), str(rpath).endswith("/")
+        if not folder.endswith("/") and (into or self.isdir(base)):
+            base = f"{base.rstrip('/')}/{Path(folder).absolute().name}"
+        files = LocalFiles()
+        entries = list(files.below(Path(folder)))
+        files.check()
+        return (
+            [folder, *(str(entry.path) for entry in entries)],
+            [base, *(f"{base.rstrip('/')}{join(entry.names)}" for entry in entries)],
+        )
+
+    def _refuse_folder(self, path: Any, recursive: bool | None) -> None:
+        """Refuse a folder where somebody has said that folders are not meant, instead of doing nothing in silence."""
+        if recursive is False and isinstance(path, str | os.PathLike) and self.isdir(str(path)):
+            raise _not_recursive(str(path))
 
     # On the server
 
     def mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
         """Make a folder.
 
-        :param path: from the home folder.
         :param create_parents: make missing folders above it.
-        :param kwargs: of no account.
         :raises FileExistsError: there is something.
         :raises FileNotFoundError: the folder above is missing.
         """
@@ -605,7 +689,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
         """Make a folder and all that are missing above it.
 
-        :param path: from the home folder.
         :param exist_ok: an existing folder is fine.
         :raises FileExistsError: there is something.
         """
@@ -620,7 +703,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
         :param path1: what, from the home folder.
         :param path2: its copy.
-        :param kwargs: of no account.
         """
         path1, path2 = self._strip_protocol(path1), self._strip_protocol(path2)
         with self._operation() as tree:
@@ -635,7 +717,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
         :param path1: what, from the home folder.
         :param path2: its new path.
-        :param kwargs: of no account.
         """
         with self._operation() as tree:
             self._transplant(tree.move, self._strip_protocol(path1), self._strip_protocol(path2))
@@ -658,7 +739,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         :param path2: the new path, or the folder that gets it.
         :param recursive: with a pattern: also what is below the folders that match.
         :param maxdepth: with a pattern: levels.
-        :param kwargs: of fsspec.
         """
         with self._operation():
             if not isinstance(path1, str | os.PathLike) or has_magic(str(path1)) or maxdepth is not None:
@@ -673,7 +753,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def rm_file(self, path: str) -> None:
         """Delete a file.
 
-        :param path: from the home folder.
         :raises FileNotFoundError: there is none.
         :raises IsADirectoryError: it is a folder.
         """
@@ -688,7 +767,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def rmdir(self, path: str) -> None:
         """Delete a folder that holds nothing.
 
-        :param path: from the home folder.
         :raises OSError: it holds something.
         """
         path = self._strip_protocol(path)
@@ -722,7 +800,29 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
                 if not tree.children(folder):
                     tree.delete([folder], permanently=self.delete_permanently)
 
-    copy = _at_once("copy")
+    def copy(
+        self,
+        path1: Any,
+        path2: Any,
+        recursive: bool | None = None,
+        maxdepth: int | None = None,
+        on_error: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Copy files, and folders with all they hold, on the server.
+
+        :param path1: a path, a pattern, or some of them.
+        :param path2: the copy, or the folder that gets it.
+        :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
+        :param maxdepth: levels.
+        :param on_error: ``ignore`` leaves out what is gone meanwhile; by default that is an error.
+        :raises IsADirectoryError: a folder, and not recursive.
+        :raises InvalidPathError: some could not be copied; all others have been.
+        """
+        with self._operation() as tree:
+            self._refuse_folder(path1, recursive)
+            super().copy(path1, path2, bool(recursive), maxdepth, on_error or "raise", **kwargs)
+            _check_complete(tree, path1)
 
 
 # The paths of Airflow 2 look for the class itself; the entry point gives them only its name.
@@ -734,14 +834,23 @@ def _omit_what_is_absent(error: OSError) -> None:
         raise error
 
 
+def _not_recursive(path: str) -> IsADirectoryError:
+    return IsADirectoryError(
+        f"{path!r} is a folder: give recursive=True, or move it with QuatrixTransferOperator or QuatrixCopyOperator"
+    )
+
+
+def _check_complete(tree: RemoteTree, path: Any) -> None:
+    """Raise if a path or pattern meant something that cannot be used."""
+    left_out: list[LeftOut] = tree.left_out
+    if isinstance(path, str | os.PathLike) and has_magic(str(path)):
+        left_out = [entry for entry in left_out if fnmatch.fnmatchcase(join(entry.names), str(path))]
+    if left_out:
+        raise InvalidPathError(f"Not all that there is could be used: {all_of(left_out)}. The rest was")
+
+
 def _is_shown(entry: RemoteFile) -> bool:
     return entry.kind is not FileKind.TRASH and not is_temporary(entry.name)
-
-
-def _child(folder: str, entry: RemoteFile) -> str:
-    if not entry.name or "/" in entry.name or entry.name in (".", ".."):
-        raise QuatrixResponseError(f"Quatrix lists {folder!r} with the name {entry.name[:60]!a}", 200)
-    return f"{folder.rstrip('/')}/{entry.name}"
 
 
 def _info(path: str, file: RemoteFile) -> dict[str, Any]:

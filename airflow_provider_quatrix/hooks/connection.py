@@ -18,21 +18,22 @@ if TYPE_CHECKING:
 CONN_TYPE = "quatrix"
 HOOK_NAME = "Quatrix"
 HOOK_CLASS = "airflow_provider_quatrix.hooks.quatrix.QuatrixHook"
-DEFAULT_CONN_ID = "quatrix_default"
+# Of a value that is too long to be what it should.
+_SHOWN = 100
+_FORM_PREFIX = f"extra__{CONN_TYPE}__"
 
 RELABELING = {"host": "Account host", "login": "E-mail", "password": "Password"}
 HIDDEN_FIELDS = ["schema"]
 PLACEHOLDERS = {
     "host": "acme.quatrix.it",
     "login": "robot@acme.example",
-    "port": "443, unless the host is a URL",
+    "port": "443",
 }
 
 
 class InvalidConnectionError(ValueError):
     """A field of the connection is missing or wrong; nothing was sent.
 
-    :param conn_id: the connection.
     :param name: the field.
     :param problem: what is wrong and how to mend it.
     """
@@ -41,8 +42,13 @@ class InvalidConnectionError(ValueError):
         super().__init__(conn_id, name, problem)
 
     def __str__(self) -> str:
-        conn_id, name, problem = self.args
-        return f"Connection {conn_id!r}: {name} {problem}"
+        return f"Connection {self.args[0]!r}: {self.without_id}"
+
+    @property
+    def without_id(self) -> str:
+        """What is wrong, without the connection's id."""
+        _, name, problem = self.args
+        return f"{name} {problem}"
 
 
 @dataclass(frozen=True)
@@ -171,14 +177,22 @@ class ConnectionSettings:
         """
         conn_id = connection.conn_id or ""
         check = _Checker(conn_id)
+        if _is_broken_uri(connection):
+            raise InvalidConnectionError(
+                conn_id,
+                "URI",
+                "has a password that ends early: write @ as %40, / as %2F, # as %23 and ? as %3F, or use the JSON form",
+            )
         extra = _extra(check, connection.extra)
         check.value("port", _port, connection.port)
         base_url = check.value("host", _base_url, connection.host, connection.port)
+        for name in ("login", "password"):
+            check.value(name, _encodable, getattr(connection, name) or "")
         api_key = extra.get("api_key")
         login = (connection.login or "").strip()
         if api_key is None:
             check.value("login", _login, login)
-            if not connection.password:
+            if _is_blank(connection.password):
                 raise InvalidConnectionError(
                     conn_id, "password", "is missing: set it, or an `api_key` in the extra, which needs no login"
                 )
@@ -198,7 +212,7 @@ class _Checker:
 
 
 def _extra(check: _Checker, text: str | None) -> dict[str, Any]:
-    members = check.value("extra", _object, text)
+    members = _unprefixed(check.value("extra", _object, text))
     known = {entry.name for entry in EXTRA_FIELDS}
     unknown = sorted(set(members) - known)
     if unknown:
@@ -210,14 +224,37 @@ def _extra(check: _Checker, text: str | None) -> dict[str, Any]:
     return {
         name: check.value(f"extra `{name}`", _CONVERTERS[name], value)
         for name, value in members.items()
-        if value is not None and value != ""
+        if not _is_blank(value)
     }
+
+
+def _is_broken_uri(connection: Connection) -> bool:
+    """Tell whether parts of a URI's password, or its login, have landed in other fields."""
+    misplaced = "@" in (connection.host or "") and not connection.login and not connection.password
+    return (
+        misplaced
+        or "@" in (connection.schema or "")
+        or re.search(r'"[^"]*@[^"]*": ""', connection.extra or "") is not None
+    )
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _unprefixed(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the prefix off the names that Airflow 2.11's form sends, beside those without it, which go first."""
+    plain = {name: value for name, value in members.items() if not name.startswith(_FORM_PREFIX)}
+    for name, value in members.items():
+        if name.startswith(_FORM_PREFIX) and _is_blank(plain.get(name.removeprefix(_FORM_PREFIX))):
+            plain[name.removeprefix(_FORM_PREFIX)] = value
+    return plain
 
 
 def _object(text: str | None) -> Mapping[str, Any]:
     try:
         members = json.loads(text) if text and text.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError('is not JSON: write an object such as {"totp_secret": "..."}') from None
     if members is None:
         return {}
@@ -269,7 +306,16 @@ def _login(login: str) -> None:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("is not text: put the value in quotes")  # noqa: TRY004 - a field's value, not a type of ours
+    _encodable(value)
     return value.strip()
+
+
+def _encodable(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # JSON can hold halves of characters.
+        raise ValueError("holds half of a character, which has no UTF-8 form: enter it again") from None
 
 
 def _api_key(value: Any) -> str:
@@ -301,8 +347,15 @@ def _verify(value: Any) -> bool | str:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     path = Path(text)
-    if not path.exists():
-        raise ValueError(f"names {text!r}, which does not exist here: give true, false or the path of a CA file")
+    try:
+        path.stat()
+        problem = ""
+    except FileNotFoundError:
+        problem = "does not exist here"
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read ({error.strerror if isinstance(error, OSError) else error})"
+    if problem:
+        raise ValueError(f"names {text[:_SHOWN]!r}, which {problem}: give true, false or the path of a CA file")
     if path.is_file():
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
@@ -338,9 +391,11 @@ def _seconds(value: Any) -> float:
 def _pattern(value: Any) -> str:
     text = _text(value)
     try:
-        re.compile(text)
+        matches_all = re.search(text, "", re.IGNORECASE) is not None
     except re.error as error:
         raise ValueError(f"is not a regular expression ({error})") from None
+    if matches_all:
+        raise ValueError("matches any text, so that every refusal would be a CAPTCHA block")
     return text
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_quatrix.api.errors import (
     CODE_WRONG_FACTOR,
-    QuatrixApiError,
     QuatrixAuthenticationError,
     QuatrixCaptchaRequired,
     QuatrixConflict,
@@ -19,13 +19,13 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixPermissionDenied,
     QuatrixQuotaExceeded,
     QuatrixRateLimited,
-    QuatrixResponseError,
     QuatrixTransportError,
     TransportStage,
 )
 from airflow_provider_quatrix.api.paths import InvalidPathError
-from airflow_provider_quatrix.api.retry import TRANSIENT_STATUSES
 from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
+from airflow_provider_quatrix.transfer.error_context import described
+from airflow_provider_quatrix.transfer.failures import needs_a_person
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,56 +37,17 @@ def is_final(error: Exception) -> bool:
     :param error: how the task failed.
     :return: ``True`` if a person has to do something first.
     """
-    if isinstance(error, QuatrixTransportError):
-        return error.stage in (TransportStage.TLS, TransportStage.SETTINGS)
-    return isinstance(
-        error,
-        InvalidConnectionError
-        | QuatrixAuthenticationError
-        | QuatrixMfaRequired
-        | QuatrixCaptchaRequired
-        | QuatrixPermissionDenied
-        | QuatrixConflict
-        | QuatrixQuotaExceeded
-        | InvalidPathError
-        # Of the local files. One that is missing, or changes while it is read, may be there at the next try.
-        | FileExistsError
-        | IsADirectoryError
-        | NotADirectoryError
-        | PermissionError,
-    )
-
-
-def is_outage(error: Exception) -> bool:
-    """Tell whether the service is merely down or busy, so that a waiting task goes on waiting.
-
-    :param error: how a call failed.
-    :return: ``True`` if the same call may well succeed later, without anybody doing anything.
-    """
-    if isinstance(error, QuatrixTransportError):
-        return error.stage not in (TransportStage.TLS, TransportStage.SETTINGS)
-    if isinstance(error, QuatrixResponseError):
-        return True
-    return isinstance(error, QuatrixRateLimited) or (
-        isinstance(error, QuatrixApiError) and error.status in TRANSIENT_STATUSES
-    )
+    return isinstance(error, InvalidConnectionError) or needs_a_person(error)
 
 
 def advice(error: Exception, conn_id: str) -> str:
     """Return what a person should do about a failure, empty where there is nothing to do.
 
     :param error: how the task failed.
-    :param conn_id: the connection.
     :return: a sentence.
     """
     for kind, text in (
-        (
-            QuatrixAuthenticationError,
-            (
-                f"Correct the credentials of connection {conn_id!r}. If they were right and the account was corrected "
-                f"instead, delete the Variable quatrix_session_token__{conn_id} to have them tried again."
-            ),
-        ),
+        (QuatrixAuthenticationError, _about_credentials(error, conn_id)),
         (QuatrixMfaRequired, f"The connection to change is {conn_id!r}."),
         (QuatrixCaptchaRequired, "QuatrixCaptchaSensor waits for that without any login."),
         (
@@ -103,20 +64,28 @@ def advice(error: Exception, conn_id: str) -> str:
     return ""
 
 
+def _about_credentials(error: Exception, conn_id: str) -> str:
+    if getattr(error, "clock_offset", None) is not None:
+        return "The connection needs no change."
+    if getattr(error, "typed_code", False):
+        return "Enter a new mfa_code: a code works once, and for a minute at most."
+    return f"Correct the credentials of connection {conn_id!r}."
+
+
 @contextmanager
-def told_to_airflow(conn_id: str) -> Iterator[None]:
+def airflow_errors(conn_id: str) -> Iterator[None]:
     """Turn failures into Airflow's exceptions: one clear line, and no retries where they cannot help.
 
     :param conn_id: connection in use.
     :raises AirflowFailException: a person has to do something first.
-    :raises AirflowException: another try may help.
+    :raises AirflowException: a retry may help.
     """
     try:
         yield
     except (QuatrixError, InvalidConnectionError, InvalidPathError, OSError) as error:
         kind = AirflowFailException if is_final(error) else AirflowException
         # Without "from None" the log would show the chain of exceptions that led here, below the one clear line.
-        raise kind(f"{str(error).rstrip('.')}. {advice(error, conn_id)}".rstrip()) from None
+        raise kind(f"{described(error).rstrip('.')}. {advice(error, conn_id)}".rstrip()) from None
 
 
 _STAGES = {
@@ -126,6 +95,34 @@ _STAGES = {
     TransportStage.TLS: "TLS",
     TransportStage.SENT: "Service",
 }
+
+
+# In the order in which a connection comes to them. What is not at hand, such as a proxy, is passed at once.
+STAGES = (
+    "Connection",
+    "Budget",
+    "Address",
+    "Proxy",
+    "TLS",
+    "Service",
+    "CAPTCHA",
+    "Credentials",
+    "Second factor",
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How far a connection came when it was tried.
+
+    :param message: one line for a person.
+    :param failed: the stage that failed, one of :data:`STAGES`; empty if all is well.
+    :param error: why.
+    """
+
+    message: str
+    failed: str = ""
+    error: Exception | None = None
 
 
 def failed_stage(error: Exception) -> str:

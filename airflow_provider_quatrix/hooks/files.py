@@ -2,318 +2,278 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import logging
+import time
+from typing import TYPE_CHECKING
 
-from airflow_provider_quatrix.api.download import Downloader
-from airflow_provider_quatrix.api.errors import QuatrixConflict
+from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixResponseError, QuatrixTransportError
 from airflow_provider_quatrix.api.files import IfExists
+from airflow_provider_quatrix.api.messages import Repeat
 from airflow_provider_quatrix.api.paths import join, split
-from airflow_provider_quatrix.api.tree import RemoteTree
-from airflow_provider_quatrix.api.upload import Uploader
-from airflow_provider_quatrix.hooks.planning import (
-    DownloadJob,
-    UploadJob,
-    find_matching,
-    has_wildcards,
-    plan_download,
-    plan_upload,
-)
-from airflow_provider_quatrix.hooks.relocation import Relocated, Relocator
-from airflow_provider_quatrix.hooks.transfers import TransferLog, Transfers, run_all
-from airflow_provider_quatrix.hooks.watching import FolderWatch, Watched
+from airflow_provider_quatrix.api.retry import may_repeat
+from airflow_provider_quatrix.hooks.arguments import checked_names
+from airflow_provider_quatrix.hooks.transfer_calls import TransferCalls
+from airflow_provider_quatrix.transfer.bulk import BulkCall, BulkMover, MoveResults
+from airflow_provider_quatrix.transfer.cleanup import WEEK, Cleaned, old_parts
+from airflow_provider_quatrix.transfer.error_context import doing
+from airflow_provider_quatrix.transfer.filters import FilterArguments, Selection, SelectionArguments
+from airflow_provider_quatrix.transfer.patterns import Sources, path_of
+from airflow_provider_quatrix.transfer.planning import listed
+from airflow_provider_quatrix.transfer.results import ApiKeyResult, CleanedResult, FileResult, QuotaResult, SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
 
-    from airflow_provider_quatrix.api.client import QuatrixClient
-    from airflow_provider_quatrix.api.models import ApiKey, Found, Quota, RemoteFile
-    from airflow_provider_quatrix.api.transfer import Notes, Transferred
+    from airflow_provider_quatrix.api.models import Entry
+    from airflow_provider_quatrix.hooks.signatures import Path, Paths
+    from airflow_provider_quatrix.transfer.checkpoint import DatedCheckpoint
+    from airflow_provider_quatrix.transfer.tree import RemoteTree
 
-DEFAULT_TRANSFERS = 4
+log = logging.getLogger(__name__)
 
 
-class FileCalls:
-    """File calls by path; a part of the hook."""
+class FileCalls(TransferCalls):
+    """File calls by path, from the home folder; a part of the hook."""
 
-    client: QuatrixClient
+    @checked_names(FilterArguments)
+    def list_files(
+        self,
+        path: Paths = "/",
+        *,
+        recursive: bool = False,
+        glob: bool | None = None,
+        missing_ok: bool = False,
+        **filters: Unpack[FilterArguments],
+    ) -> list[FileResult]:
+        """Return what folders hold, or the files that match patterns.
 
-    def notes(self, name: str) -> Notes:
-        """Return the place for notes of an unfinished transfer.
-
-        :param name: tells transfers apart.
-        """
-        raise NotImplementedError
-
-    def tree(self) -> RemoteTree:
-        """Return the file tree, for one operation: it remembers the folders it has seen."""
-        return RemoteTree(self.client.files)
-
-    def list_files(self, path: str = "/", *, recursive: bool = False) -> list[Found]:
-        """Return what a folder holds, or the files that match a pattern.
-
-        :param path: path of a folder, or a pattern such as ``/inbox/**/*.csv``.
-        :param recursive: also what is in its folders; the Trash is left out.
-        :return: files and folders with their paths.
+        :param path: a folder, or a pattern such as ``/inbox/**/*.csv``; one or several.
+        :param recursive: also what is in the folders of a folder; the Trash is left out.
+        :param glob: see :meth:`move_many`.
+        :param missing_ok: a folder that is missing is fine.
+        :param filters: which files, see :class:`FilterArguments`; with any, folders are left out.
+        :return: files and folders, each once.
         :raises QuatrixNotFound: there is no such folder.
         """
-        tree = self.tree()
-        if has_wildcards(path):
-            return find_matching(tree, path)
-        return list(tree.walk(path, recursive=recursive))
+        tree, selection = self._tree(), Selection.of(missing_ok=missing_ok, **filters)
+        found: dict[str, Entry] = {}
+        for source in Sources.of(path, glob=glob, name="path"):
+            with doing("Listing", source.text):
+                found.update((entry.file.id, entry) for entry in listed(tree, source, selection, recursive=recursive))
+        return [FileResult.of(entry.path, entry.file) for entry in found.values()]
 
-    def stat(self, path: str) -> RemoteFile:
+    def stat(self, path: str) -> FileResult:
         """Return the metadata of a file or folder.
 
-        :param path: from the home folder.
+        :return: its path, id, kind, size and modification time.
         :raises QuatrixNotFound: there is nothing.
         """
-        return self.tree().stat(path)
+        with doing("Looking up", path):
+            return FileResult.of(join(split(path)), self._tree().stat(path))
 
     def exists(self, path: str) -> bool:
         """Tell whether there is a file or folder at a path."""
-        return self.tree().find(path) is not None
+        return self._tree().find(path) is not None
 
-    def make_directory(
-        self, path: str, *, parents: bool = False, exist_ok: bool = True, owner: str = "", further_try: bool = False
-    ) -> str:
+    def make_directory(self, path: str, *, create_parents: bool = False, exist_ok: bool = True) -> str:
         """Make a folder.
 
-        :param path: from the home folder.
-        :param parents: make missing folders above it.
+        :param create_parents: make missing folders above it.
         :param exist_ok: an existing folder is fine.
-        :param owner: who makes it, the same in every try; a folder that an earlier try made is fine.
-        :param further_try: an earlier try may have made it.
         :return: its id.
         :raises QuatrixConflict: a file is there, or a folder and that is not fine.
         :raises QuatrixNotFound: the folder above is missing.
         """
-        tree, names = self.tree(), split(path)
-        notes = None if exist_ok or not owner else self.notes(f"make\0{owner}\0{path}")
-        begun = further_try and notes is not None and notes.read() is not None
-        found = tree.find(path)
-        if found is not None and not exist_ok and not begun:
-            raise QuatrixConflict(400, None, f"{join(names)!r} exists")
-        if found is None:
-            tree.folder_id(join(names[:-1]), create=parents)
-            if notes is not None:
-                notes.write("begun")
-        made = tree.folder_id(path, create=True)
-        if notes is not None:
-            notes.delete()
-        return made
+        tree, names = self._tree(), split(path)
+        checkpoint = None if exist_ok else self._checkpoint_of("make", path)
+        kept = checkpoint.read() if self.attempt.is_retry and checkpoint is not None else None
+        with doing("Making the folder", path):
+            found = tree.find(path)
+            if found is not None and (exist_ok or kept in ("", found[0])):
+                return tree.folder_id(path)
+            if found is not None:
+                raise self._in_the_way(path)
+            above = tree.folder_id(join(names[:-1]), create=create_parents)
+            if checkpoint is not None:
+                checkpoint.write("")
+            made = tree.folder_id(path, create=True) if exist_ok else self._made(tree, above, names)
+            log.info("Made the folder %s", path)
+            if checkpoint is not None:
+                checkpoint.write(made)
+            return made
 
-    def move(self, source: str, target: str, *, if_exists: str = "fail", create_parents: bool = False) -> Found | None:
+    def _made(self, tree: RemoteTree, above: str, names: tuple[str, ...]) -> str:
+        """Make a folder that was not there just before, and that nobody else may make meanwhile."""
+        try:
+            return tree.files.make_folder(above, names[-1], repeat=Repeat.REFUSED).id
+        except QuatrixConflict:
+            raise self._in_the_way(join(names)) from None
+        except (QuatrixTransportError, QuatrixResponseError) as error:
+            # It may have been made although the answer got lost.
+            found = tree.files.find(names[-1], above) if may_repeat(error, Repeat.SAFE) else None
+            if found is None or not found[1].is_folder:
+                raise
+            return found[0]
+
+    def _in_the_way(self, path: str) -> QuatrixConflict:
+        return QuatrixConflict(400, None, f"{path!r} exists: set exist_ok=True if that is fine")
+
+    def move(
+        self, source: str, target: str, *, if_exists: str = "fail", create_parents: bool = False
+    ) -> FileResult | None:
         """Move or rename a file or folder.
 
-        :param source: path of what to move.
-        :param target: its new path.
         :param if_exists: ``fail``, ``skip``, ``overwrite`` (files only) or ``rename``.
         :param create_parents: make missing folders of the target.
         :return: the moved object; ``None`` if it was skipped.
         """
-        return self.tree().move(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
+        found = self._tree().move(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
+        return None if found is None else FileResult.of(found.path, found.file)
 
-    def copy(self, source: str, target: str, *, if_exists: str = "fail", create_parents: bool = False) -> Found | None:
+    def copy(
+        self, source: str, target: str, *, if_exists: str = "fail", create_parents: bool = False
+    ) -> FileResult | None:
         """Copy a file or folder on the server; parameters as for :meth:`move`."""
-        return self.tree().copy(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
+        found = self._tree().copy(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
+        return None if found is None else FileResult.of(found.path, found.file)
 
+    @checked_names(SelectionArguments)
     def move_many(
         self,
-        sources: str | Sequence[str],
-        target: str,
+        source: Paths,
+        target: Path,
         *,
         if_exists: str = "fail",
         create_parents: bool = False,
-        owner: str = "",
-        further_try: bool = False,
-    ) -> list[Relocated]:
+        glob: bool | None = None,
+        **selection: Unpack[SelectionArguments],
+    ) -> MoveResults:
         """Move files and folders, or the files that match patterns.
 
-        :param sources: paths or patterns.
-        :param target: path of the object itself for a single one given as text, unless it ends in a slash; else of
-            the folder that gets them.
+        :param source: paths or patterns, or earlier results: mappings with ``path``, or objects with that attribute.
+            One or several.
+        :param target: path of the object itself for a single one, unless it ends in a slash; else of the folder that
+            gets them.
         :param if_exists: ``fail``, ``skip``, ``overwrite`` (files only) or ``rename``.
         :param create_parents: make missing folders of the target.
-        :param owner: who moves, the same in every try; what a try has done is not done again.
-        :param further_try: an earlier try may have done a part.
+        :param glob: whether text is a pattern; ``None``: if it holds wildcards. Say ``False`` for paths of which you
+            know no more than that files have them. Results are names in any case.
+        :param selection: which files, see :class:`SelectionArguments`. With filters, a folder stands for the files
+            below it, which keep their places, and stays itself.
         :return: one result per object.
         """
-        relocator = self._relocator("move", [owner, target, *_listed(sources)], further_try=further_try)
-        return relocator.move(
-            _listed(sources), _place(sources, target), IfExists.parse(if_exists), create_parents=create_parents
-        )
+        call = _bulk_call(source, target, if_exists, glob, create_parents=create_parents, selection=selection)
+        return self._mover("move", call.target, *call.sources.described).move(call)
 
+    @checked_names(SelectionArguments)
     def copy_many(
         self,
-        sources: str | Sequence[str],
-        target: str,
+        source: Paths,
+        target: Path,
         *,
         if_exists: str = "fail",
         create_parents: bool = False,
-        owner: str = "",
-        further_try: bool = False,
-    ) -> list[Relocated]:
+        glob: bool | None = None,
+        **selection: Unpack[SelectionArguments],
+    ) -> MoveResults:
         """Copy files and folders on the server; parameters as for :meth:`move_many`. Files keep their times."""
-        relocator = self._relocator("copy", [owner, target, *_listed(sources)], further_try=further_try)
-        return relocator.copy(
-            _listed(sources), _place(sources, target), IfExists.parse(if_exists), create_parents=create_parents
-        )
+        call = _bulk_call(source, target, if_exists, glob, create_parents=create_parents, selection=selection)
+        return self._mover("copy", call.target, *call.sources.described).copy(call)
 
+    @checked_names(FilterArguments)
     def delete(
         self,
-        paths: str | Sequence[str],
+        path: Paths,
         *,
         permanently: bool = False,
         missing_ok: bool = False,
-        owner: str = "",
-        further_try: bool = False,
+        glob: bool | None = None,
+        **filters: Unpack[FilterArguments],
     ) -> int:
         """Delete files and folders with all they hold.
 
-        :param paths: paths, or patterns of files.
+        :param path: paths, patterns of files, or earlier results; see :meth:`move_many`.
         :param permanently: do not keep them in the Trash.
         :param missing_ok: a path where nothing is, or a pattern that matches nothing, is fine.
-        :param owner: who deletes, the same in every try; what a try has deleted is fine for the next.
-        :param further_try: an earlier try may have deleted a part.
+        :param glob: see :meth:`move_many`.
+        :param filters: which files, see :class:`FilterArguments`. With any, a folder stands for the files below it,
+            and stays itself.
         :return: how many objects were deleted.
         """
-        relocator = self._relocator("delete", [owner, *_listed(paths)], further_try=further_try)
-        return relocator.delete(_listed(paths), permanently=permanently, missing_ok=missing_ok)
+        given = Sources.of(path, glob=glob, name="path")
+        mover = self._mover("delete", *given.described)
+        selection = Selection.of(missing_ok=missing_ok, **filters)
+        return mover.delete(given, permanently=permanently, selection=selection)
 
-    def _relocator(self, what: str, parts: Sequence[str], *, further_try: bool) -> Relocator:
-        notes = self.notes("\0".join((what, *parts))) if parts[0] else None
-        return Relocator(self.tree(), notes=notes, further_try=further_try)
+    def _mover(self, what: str, *parts: str) -> BulkMover:
+        return BulkMover(self._tree(), checkpoint=self._checkpoint_of(what, *parts), is_retry=self.attempt.is_retry)
 
-    def watch(self, path: str) -> FolderWatch:
-        """Return what looks for files at a path or pattern, again and again, at one listing per look and folder.
+    def cleanup(self, path: str = "/", *, older_than: float = WEEK, dry_run: bool = False) -> CleanedResult:
+        """Remove unfinished uploads of this package, and checkpoints of transfers, that no task will resume.
 
-        :param path: path of a file, or a pattern such as ``/inbox/*.csv`` or ``/inbox/**/*.csv``.
+        :param path: folder below which to look for unfinished uploads.
+        :param older_than: seconds for which nobody has written to them; default 7 days. Longer than the time between
+            two tries of a task.
+        :param dry_run: remove nothing, and tell what would be.
+        :return: what was removed.
         """
-        watched = Watched.of(path)
-        return FolderWatch(self.client.files, watched.folder, watched.depth)
+        tree = self._tree()
+        with doing("Cleaning up", path):
+            parts = old_parts(tree, path, older_than)
+            before = time.time() - older_than
+            checkpoints = [each for each in self._all_checkpoints() if (each.written() or before) < before]
+            if not dry_run:
+                tree.files.delete([part.file.id for part in parts], permanently=True)
+                for each in checkpoints:
+                    each.delete()
+        return CleanedResult.of(Cleaned(tuple(parts), len(checkpoints)))
 
-    def set_modified(self, path: str, modified: float) -> RemoteFile:
+    def _all_checkpoints(self) -> Sequence[DatedCheckpoint]:
+        """Return the checkpoints of all transfers of the connection."""
+        raise NotImplementedError
+
+    def set_modified(self, path: str, modified: float) -> FileResult:
         """Set a file's modification time.
 
-        :param path: from the home folder.
         :param modified: Unix time, kept to the microsecond.
+        :return: the file as it is now.
         """
-        return self.client.files.set_modified(self.stat(path).id, modified)
-
-    def search(self, name: str) -> tuple[RemoteFile, ...]:
-        """Find files and folders by a part of their name, wherever the service looks."""
-        return self.client.files.search(name)
-
-    def quota(self) -> Quota:
-        """Return used and allowed storage in bytes."""
-        return self.client.profile_info()
-
-    def api_keys(self) -> tuple[ApiKey, ...]:
-        """Return the API keys of all users that this one manages, without the keys themselves."""
-        return self.client.files.api_keys()
-
-    def upload(
-        self,
-        sources: str | Sequence[str],
-        target: str,
-        *,
-        if_exists: str = "fail",
-        create_parents: bool = False,
-        transfers: int = DEFAULT_TRANSFERS,
-        owner: str = "",
-        further_try: bool = False,
-    ) -> Transfers:
-        """Upload files, folders or what matches patterns.
-
-        :param sources: local paths or patterns.
-        :param target: path on Quatrix: of the file itself for a single file given as text, unless it ends in a slash;
-            else of the folder that gets them.
-        :param if_exists: ``fail``, ``skip``, ``overwrite`` or ``rename``.
-        :param create_parents: make missing folders on Quatrix. Those below ``target`` are always made.
-        :param transfers: files at a time.
-        :param owner: who uploads, the same in every try; a further try goes on where the last one stopped.
-        :param further_try: files that an earlier try finished are taken for done.
-        :return: one result per file, in the order of the plan.
-        """
-        mode = IfExists.parse(if_exists)
-        target = _place(sources, target)
-        plan = plan_upload(_listed(sources), target)
-        tree = self.tree()
-        if not plan.single:
-            tree.folder_id(target, create=create_parents)
-        for folder in plan.folders:
-            tree.folder_id(folder, create=True)
-        progress = TransferLog(sum(job.source.stat().st_size for job in plan.jobs))
-        uploader = Uploader(
-            tree, owner=owner, further_try=further_try, many=len(plan.jobs) > 1, progress=progress.moved
-        )
-
-        def run(job: UploadJob) -> Transferred:
-            return uploader.upload(
-                job.source,
-                job.target,
-                if_exists=mode,
-                create_parents=create_parents or not plan.single,
-                notes=self.notes(f"{owner}\0{job.target}") if owner else None,
+        with doing("Setting the time of", path):
+            return FileResult.of(
+                join(split(path)), self.client.files.set_modified(self._tree().stat(path).id, modified)
             )
 
-        return Transfers.of(run_all(plan.jobs, run, transfers), single=plan.single)
+    def search(self, name: str) -> list[SearchResult]:
+        """Find files and folders by a part of their name, wherever the service looks.
 
-    def download(
-        self,
-        sources: str | Sequence[str],
-        target: str | os.PathLike[str],
-        *,
-        if_exists: str = "fail",
-        create_parents: bool = False,
-        transfers: int = DEFAULT_TRANSFERS,
-        further_try: bool = False,
-    ) -> Transfers:
-        """Download files, folders or what matches patterns.
-
-        :param sources: paths on Quatrix or patterns.
-        :param target: local path: of the file itself for a single file given as text, unless it ends in a slash or
-            is a folder; else of the folder that gets them.
-        :param if_exists: ``fail``, ``skip``, ``overwrite`` or ``rename``.
-        :param create_parents: make missing local folders. Those below ``target`` are always made.
-        :param transfers: files at a time.
-        :param further_try: files that an earlier try finished are taken for done.
-        :return: one result per file, in the order of the plan.
+        :param name: the part.
+        :return: without their paths, which the service does not tell.
         """
-        mode = IfExists.parse(if_exists)
-        place = _place(sources, target)
-        plan = plan_download(self.tree(), _listed(sources), place)
-        base = Path(place).parent if plan.single and not place.endswith("/") else Path(place)
-        if create_parents:
-            base.mkdir(parents=True, exist_ok=True)
-        elif not base.is_dir():
-            raise FileNotFoundError(f"There is no local folder {str(base)!r}: make it, or set create_parents")
-        for folder in dict.fromkeys((*plan.folders, *(job.target.parent for job in plan.jobs))):
-            folder.mkdir(parents=True, exist_ok=True)
-        progress = TransferLog(sum(job.remote.size for job in plan.jobs))
-        downloader = Downloader(self.client.files, further_try=further_try, progress=progress.moved)
+        return [SearchResult.of(file) for file in self.client.files.search(name)]
 
-        def run(job: DownloadJob) -> Transferred:
-            return downloader.download(job.remote, job.target, if_exists=mode)
+    def quota(self) -> QuotaResult:
+        """Return used and allowed storage in bytes."""
+        return QuotaResult.of(self.client.profile_info())
 
-        return Transfers.of(run_all(plan.jobs, run, transfers), single=plan.single)
+    def api_keys(self) -> list[ApiKeyResult]:
+        """Return the API keys of all users that this one manages, without the keys themselves."""
+        return [ApiKeyResult.of(key) for key in self.client.api_keys()]
 
 
-def note_name(*parts: str) -> str:
-    """Return a short name for the notes of a transfer; the parts may be long and hold anything."""
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-
-def _place(sources: Any, target: str | os.PathLike[str]) -> str:
-    """Return the target; a list goes into a folder, however many it holds."""
-    place = os.fspath(target)
-    return place if isinstance(sources, str | os.PathLike) or place.endswith("/") else f"{place}/"
-
-
-def _listed(paths: Any) -> list[str]:
-    if isinstance(paths, str | os.PathLike):
-        return [os.fspath(paths)]
-    return [os.fspath(path) for path in paths]
+def _bulk_call(
+    source: Paths,
+    target: Path,
+    if_exists: str,
+    glob: bool | None,
+    *,
+    create_parents: bool,
+    selection: SelectionArguments,
+) -> BulkCall:
+    return BulkCall(
+        Sources.of(source, glob=glob),
+        path_of(target, "target"),
+        IfExists.parse(if_exists),
+        create_parents,
+        Selection.of(**selection),
+    )

@@ -2,372 +2,329 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow_provider_quatrix.hooks.arguments import is_rendered_later
+from airflow_provider_quatrix.operators.base import (
+    QuatrixFileOperator,
+    QuatrixPathOperator,
+    QuatrixResultsOperator,
+    QuatrixTargetOperator,
+)
+from airflow_provider_quatrix.operators.mirroring import QuatrixMirroringOperator
+from airflow_provider_quatrix.operators.selecting import (
+    PLACING,
+    SELECTION,
+    QuatrixPlacingOperator,
+    QuatrixSelectingOperator,
+)
+from airflow_provider_quatrix.transfer.options import checked_verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_quatrix.api.models import RemoteFile
     from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
-    from airflow_provider_quatrix.hooks.relocation import Relocated
-    from airflow_provider_quatrix.hooks.transfers import Transfers
-
-DEFAULT_CONN_ID = "quatrix_default"
-MODES = ("fail", "skip", "overwrite", "rename")
-
-
-class _QuatrixFileOperator(BaseOperator):
-    """Base of the file operators.
-
-    :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    """
-
-    template_fields: Sequence[str] = ("quatrix_conn_id",)
-    ui_color = "#dbe9f4"
-
-    def __init__(self, *, quatrix_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.quatrix_conn_id = quatrix_conn_id
-
-    @property
-    def hook(self) -> QuatrixHook:
-        """A hook for the connection."""
-        from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
-
-        return QuatrixHook(self.quatrix_conn_id)
-
-    def execute(self, context: Context) -> Any:
-        """Do the work; a failure becomes one line, and final where another try cannot help."""
-        from airflow_provider_quatrix.hooks.failures import told_to_airflow
-
-        with told_to_airflow(self.quatrix_conn_id):
-            return self._run(context)
-
-    def _run(self, context: Context) -> Any:
-        raise NotImplementedError
+    from airflow_provider_quatrix.hooks.signatures import (
+        BulkMoveArguments,
+        DeletingArguments,
+        ListingArguments,
+        MirroringArguments,
+        Path,
+        Paths,
+        QuatrixArguments,
+    )
+    from airflow_provider_quatrix.transfer.bulk import MoveResults
 
 
-class _QuatrixTransferOperator(_QuatrixFileOperator):
-    """Base of the operators with a source and a target.
-
-    :param source: one path or pattern, or several (templated).
-    :param target: where to (templated).
-    :param if_exists: what to do if the wanted name is taken: ``fail``, ``skip``, ``overwrite`` or ``rename``.
-    :param create_parents: make missing folders of the target.
-    """
-
-    template_fields: Sequence[str] = ("quatrix_conn_id", "source", "target")
-
-    def __init__(
-        self,
-        *,
-        source: str | PathLike[str] | Sequence[str | PathLike[str]],
-        target: str | PathLike[str],
-        if_exists: str = "fail",
-        create_parents: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if if_exists not in MODES:
-            raise ValueError(f"if_exists is {if_exists!r}: give one of {', '.join(map(repr, MODES))}")
-        self.source = source
-        self.target = target
-        self.if_exists = if_exists
-        self.create_parents = create_parents
-        _check_now(source=source, target=target)
-
-    def _places(self) -> tuple[str | list[str], str]:
-        return _paths("source", self.source), _path("target", self.target)
-
-
-class QuatrixUploadOperator(_QuatrixTransferOperator):
+class QuatrixUploadOperator(QuatrixMirroringOperator):
     """Uploads files, folders with all they hold, or what matches patterns.
 
-    Nobody sees a file under its final name before it is whole. Another try of the task sends only what is missing, and
-    goes on in the middle of a large file.
+    Nobody sees a file under its final name before it is complete. A retry sends only what is missing, and resumes in
+    the middle of a large file.
 
-    :param source: local path of a file or folder, or a pattern such as ``/data/**/*.csv``; one or several (templated).
-    :param target: path on Quatrix: of the file itself for a single file given as text, unless it ends in a slash; else
-        of the folder that gets the files by their names, and a folder's content by its place in it (templated).
-    :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``, or
-        ``rename``, which stores the new one as ``name(1).csv``.
+    :param source: local path of a file or folder, or a pattern such as ``/data/**/*.csv``; one or several, also as
+        earlier results (templated).
+    :param target: path on Quatrix: of the file itself for a single file, unless it ends in a slash; else of the folder
+        that gets the files by their names, and a folder's content by its place in it (templated).
+    :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``,
+        ``rename``, which stores the new one as ``name(1).csv``, or ``update``, which overwrites what differs in size or
+        modification time and skips what does not.
     :param create_parents: make missing folders of the target. Those below it are always made.
     :param transfers: files at a time, from 1 to 64; default 4.
+    :param checksum: digest of the local bytes that the result tells: an algorithm of hashlib, ``sha256`` by default, or
+        ``None`` for none.
+    :param bandwidth: the most bytes per second, of all files together; default no limit.
+    :param delete_source: once all files have arrived, delete those local ones that nobody has written to since.
+    :param delete_extra: make the target a mirror of the folder ``source``: once all files have arrived, move what the
+        source lacks to the Trash. With ``if_exists`` ``update`` or ``overwrite`` only.
+    :param dry_run: send and delete nothing, and tell what would be.
+    :param verify: read each file back before it gets its name, and compare its digest; default ``False``.
+    :param include: only files that match this pattern, or one of these (templated). A pattern without a slash is for
+        names, one with a slash for places below the folder, or below the first name with wildcards, of the source.
+    :param exclude: no files that match this pattern, or one of these (templated).
+    :param newer_than: only files modified after this: a datetime with a time zone, text in ISO 8601, or a timedelta
+        before now (templated).
+    :param older_than: only files modified before this, likewise (templated).
+    :param min_size: only files of at least so many bytes (templated).
+    :param max_size: only files of at most so many bytes (templated).
+    :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).
+    :param keep_structure: what matches a pattern keeps its place below the first name with wildcards (templated).
+    :param on_error: when a file fails, ``fail`` at once (default), or ``continue`` with the others, and fail at the end
+        naming each (templated).
+    :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
+    :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``{"path", "id", "size", "sha256", "seconds", "skipped"}`` of a single file; a list of these of a folder, a
-        pattern or a list. ``sha256`` is of the bytes read here, empty for what was skipped.
+        pattern or a list. ``sha256``, or what ``checksum`` names, is of the bytes read here, empty for what was
+        skipped. With ``delete_source`` also ``source_deleted``. A summary is ``{"summary": True, "files", "folders",
+        "bytes", "skipped"}``; a dry run gives ``{"dry_run": True, "sent", "skipped", "made", "deleted",
+        "deleted_sources", "bytes"}``. What ``delete_extra`` has deleted is the XCom ``deleted``.
     """
 
-    def __init__(self, *, transfers: int = 4, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.transfers = _transfers(transfers)
+    template_fields: Sequence[str] = (*QuatrixMirroringOperator.template_fields, "verify")
 
-    def _run(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        source, target = self._places()
-        results = self.hook.upload(
-            source,
-            target,
+    def __init__(self, *, verify: bool | str = False, **kwargs: Unpack[MirroringArguments]) -> None:
+        super().__init__(**kwargs)
+        self.verify = self._flag("verify", verify)
+        if not is_rendered_later(self.verify):
+            checked_verify(self.verify, self.checksum)
+
+    def _check_rendered(self) -> None:
+        super()._check_rendered()
+        checked_verify(self.verify, self.checksum)
+
+    def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+        results = hook.upload(
+            self._sources(context),
+            self.target,
             if_exists=self.if_exists,
             create_parents=self.create_parents,
-            transfers=self.transfers,
-            **_who(context),
+            glob=self._globs,
+            verify=self.verify,
+            **self._selection(),
+            **self._how(),
         )
-        return _transferred(results, self.source)
+        return self._told(results, context)
 
 
-class QuatrixDownloadOperator(_QuatrixTransferOperator):
+class QuatrixDownloadOperator(QuatrixMirroringOperator):
     """Downloads files, folders with all they hold, or what matches patterns.
 
-    Nobody sees a file under its final name before it is whole. Another try of the task fetches only what is missing,
-    and goes on in the middle of a file.
+    Nobody sees a file under its final name before it is complete. A retry fetches only what is missing, and resumes
+    in the middle of a file.
 
-    :param source: path on Quatrix of a file or folder, or a pattern such as ``/inbox/**/*.csv``; one or several
-        (templated).
-    :param target: local path: of the file itself for a single file given as text, unless it ends in a slash or is a
-        folder; else of the folder that gets the files by their names, and a folder's content by its place in it
-        (templated).
-    :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``, or
-        ``rename``, which stores the new one as ``name(1).csv``.
+    :param source: path on Quatrix of a file or folder, or a pattern such as ``/inbox/**/*.csv``; one or several, also
+        as earlier results (templated).
+    :param target: local path: of the file itself for a single file, unless it ends in a slash or is a folder; else of
+        the folder that gets the files by their names, and a folder's content by its place in it (templated).
+    :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``,
+        ``rename``, which stores the new one as ``name(1).csv``, or ``update``, which overwrites what differs in size or
+        modification time and skips what does not.
     :param create_parents: make missing folders of the target. Those below it are always made.
     :param transfers: files at a time, from 1 to 64; default 4.
+    :param checksum: digest of the local bytes that the result tells: an algorithm of hashlib, ``sha256`` by default, or
+        ``None`` for none: then no byte is read twice.
+    :param bandwidth: the most bytes per second, of all files together; default no limit.
+    :param delete_source: once all files have arrived, move those on Quatrix to the Trash that nobody has written to
+        since.
+    :param delete_extra: make the target a mirror of the folder ``source``: once all files have arrived, delete what the
+        source lacks. With ``if_exists`` ``update`` or ``overwrite`` only.
+    :param dry_run: fetch and delete nothing, and tell what would be.
+    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as of
+        :class:`QuatrixUploadOperator` (templated).
+    :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).
+    :param keep_structure: what matches a pattern keeps its place below the first name with wildcards (templated).
+    :param on_error: when a file fails, ``fail`` at once (default), or ``continue`` with the others, and fail at the end
+        naming each (templated).
+    :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
+    :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: as of :class:`QuatrixUploadOperator`; ``path`` is local, ``id`` the file's on Quatrix.
     """
 
-    def __init__(self, *, transfers: int = 4, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.transfers = _transfers(transfers)
+    _linked = "source"
 
-    def _run(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        source, target = self._places()
-        results = self.hook.download(
-            source,
-            target,
+    def __init__(self, **kwargs: Unpack[MirroringArguments]) -> None:
+        super().__init__(**kwargs)
+
+    def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+        results = hook.download(
+            self._sources(context),
+            self.target,
             if_exists=self.if_exists,
             create_parents=self.create_parents,
-            transfers=self.transfers,
-            further_try=_who(context)["further_try"],
+            glob=self._globs,
+            **self._selection(),
+            **self._how(),
         )
-        return _transferred(results, self.source)
+        return self._told(results, context)
 
 
-class QuatrixMoveOperator(_QuatrixTransferOperator):
+class _BulkMoveOperator(QuatrixTargetOperator, QuatrixPlacingOperator):
+    """Base of the operators that move or copy on Quatrix."""
+
+    template_fields: Sequence[str] = (*QuatrixTargetOperator.template_fields, *PLACING)
+    # The call of the hook.
+    _call = ""
+
+    def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+        results = getattr(hook, self._call)(
+            self._sources(context),
+            self.target,
+            if_exists=self.if_exists,
+            create_parents=self.create_parents,
+            glob=self._globs,
+            **self._selection(),
+        )
+        return self._shown(_plain(results), single=results.single)
+
+
+class QuatrixMoveOperator(_BulkMoveOperator):
     """Moves or renames files and folders on Quatrix, or the files that match patterns.
 
-    :param source: path of a file or folder, or a pattern of files; one or several (templated).
-    :param target: path of the object itself for a single one given as text, unless it ends in a slash; else of the
-        folder that gets the objects by their names (templated).
+    :param source: path of a file or folder, or a pattern of files; one or several, also as earlier results (templated).
+    :param target: path of the object itself for a single one, unless it ends in a slash; else of the folder that gets
+        the objects by their names (templated).
     :param if_exists: what to do if an object of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``
         (files only), or ``rename``, which makes it ``name(1).csv``.
     :param create_parents: make missing folders of the target.
+    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as of
+        :class:`QuatrixUploadOperator`. With any, a folder
+        stands for the files below it, which keep their places, and stays itself (templated).
+    :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).
+    :param keep_structure: what matches a pattern keeps its place below the first name with wildcards (templated).
+    :param on_error: when a file fails, ``fail`` at once (default), or ``continue`` with the others, and fail at the end
+        naming each (templated).
+    :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
+    :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``{"path", "id", "size", "skipped"}`` of a single object, with the path that it has now; a list of these of
-        a pattern or a list.
+        a pattern or a list; a summary as of :class:`QuatrixUploadOperator`.
     """
 
-    def _run(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        source, target = self._places()
-        results = self.hook.move_many(
-            source, target, if_exists=self.if_exists, create_parents=self.create_parents, **_who(context)
-        )
-        return _relocated(results, self.source)
+    _call = "move_many"
+
+    def __init__(self, **kwargs: Unpack[BulkMoveArguments]) -> None:
+        super().__init__(**kwargs)
 
 
-class QuatrixCopyOperator(_QuatrixTransferOperator):
+class QuatrixCopyOperator(_BulkMoveOperator):
     """Copies files and folders on Quatrix, or the files that match patterns; no byte passes through the worker.
 
-    :param source: path of a file or folder, or a pattern of files; one or several (templated).
-    :param target: path of the copy itself for a single object given as text, unless it ends in a slash; else of the
-        folder that gets the copies by their names (templated).
-    :param if_exists: what to do if an object of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``
-        (files only), or ``rename``, which makes the copy ``name(1).csv``.
-    :param create_parents: make missing folders of the target.
-    :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :return: as of :class:`QuatrixMoveOperator`.
+    Its parameters and its result are those of :class:`QuatrixMoveOperator`. Files keep their modification times.
     """
 
-    def _run(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        source, target = self._places()
-        results = self.hook.copy_many(
-            source, target, if_exists=self.if_exists, create_parents=self.create_parents, **_who(context)
-        )
-        return _relocated(results, self.source)
+    _call = "copy_many"
 
-
-class _QuatrixPathOperator(_QuatrixFileOperator):
-    """Base of the operators with one place.
-
-    :param path: path on Quatrix (templated).
-    """
-
-    template_fields: Sequence[str] = ("quatrix_conn_id", "path")
-
-    def __init__(self, *, path: str | Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[BulkMoveArguments]) -> None:
         super().__init__(**kwargs)
-        self.path = path
-        _check_now(path=path)
 
 
-class QuatrixListOperator(_QuatrixPathOperator):
-    """Lists a folder, or the files that match a pattern. Unfinished uploads of this package are left out.
+class QuatrixListOperator(QuatrixPathOperator, QuatrixResultsOperator, QuatrixSelectingOperator):
+    """Lists folders, or the files that match patterns. Unfinished uploads of this package are left out.
 
-    :param path: path of a folder, or a pattern such as ``/inbox/**/*.csv``; default the home folder (templated).
+    :param path: path of a folder, or a pattern such as ``/inbox/**/*.csv``; one or several, also as earlier results;
+        default the home folder (templated).
     :param recursive: also what is in the folder's folders, the Trash left out; a pattern says it by ``**``.
+    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as of
+        :class:`QuatrixUploadOperator`. With any, folders
+        are left out (templated).
+    :param missing_ok: a folder that is missing is fine (templated).
+    :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
+    :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``[{"path", "id", "kind", "size", "modified"}]``, sorted by path. ``kind`` is ``file`` or ``folder``;
-        ``size`` is in bytes, of a folder the number of its entries; ``modified`` is ISO 8601 in UTC.
+        ``size`` is in bytes, of a folder the number of its entries; ``modified`` is ISO 8601 in UTC. A summary is as of
+        :class:`QuatrixUploadOperator`.
     """
 
-    def __init__(self, *, path: str = "/", recursive: bool = False, **kwargs: Any) -> None:
+    template_fields: Sequence[str] = (*QuatrixPathOperator.template_fields, "recursive", "results", *SELECTION)
+
+    def __init__(self, *, path: Paths = "/", recursive: bool | str = False, **kwargs: Unpack[ListingArguments]) -> None:
         super().__init__(path=path, **kwargs)
-        self.recursive = recursive
+        self.recursive = self._flag("recursive", recursive)
 
-    def _run(self, context: Context) -> list[dict[str, Any]]:
-        from airflow_provider_quatrix.api.transfer import is_temporary
+    def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+        from airflow_provider_quatrix.transfer.temporary import is_temporary
 
-        found = self.hook.list_files(_path("path", self.path), recursive=self.recursive)
-        return [
-            {"path": entry.path, "kind": "folder" if entry.file.kind.is_folder else "file", **_described(entry.file)}
+        found = hook.list_files(self._sources(context), recursive=self.recursive, glob=self._globs, **self._selection())
+        shown = [
+            dict(entry)
             for entry in sorted(found, key=lambda entry: entry.path)
-            if not is_temporary(entry.file.name)
+            if not is_temporary(entry.path.rpartition("/")[2])
         ]
+        return self._shown(shown, single=False)
 
 
-class QuatrixMakeDirectoryOperator(_QuatrixPathOperator):
+class QuatrixMakeDirectoryOperator(QuatrixFileOperator):
     """Makes a folder.
 
-    :param path: its path (templated).
+    :param path: its path, also as an earlier result (templated).
     :param create_parents: make missing folders above it.
     :param exist_ok: a folder that exists is fine; default ``True``.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``{"path", "id"}``.
     """
 
-    def __init__(self, *, create_parents: bool = False, exist_ok: bool = True, **kwargs: Any) -> None:
+    template_fields: Sequence[str] = ("quatrix_conn_id", "path", "create_parents", "exist_ok")
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        create_parents: bool | str = False,
+        exist_ok: bool | str = True,
+        **kwargs: Unpack[QuatrixArguments],
+    ) -> None:
         super().__init__(**kwargs)
-        self.create_parents = create_parents
-        self.exist_ok = exist_ok
+        self.path = path
+        self._check_paths(path=path)
+        self.create_parents = self._flag("create_parents", create_parents)
+        self.exist_ok = self._flag("exist_ok", exist_ok)
 
-    def _run(self, context: Context) -> dict[str, Any]:
+    def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any]:
         from airflow_provider_quatrix.api.paths import join, split
+        from airflow_provider_quatrix.transfer.patterns import path_of
 
-        path = join(split(_path("path", self.path)))
-        folder_id = self.hook.make_directory(path, parents=self.create_parents, exist_ok=self.exist_ok, **_who(context))
+        path = join(split(path_of(self.path, "path")))
+        folder_id = hook.make_directory(path, create_parents=self.create_parents, exist_ok=self.exist_ok)
         return {"path": path, "id": folder_id}
 
 
-class QuatrixDeleteOperator(_QuatrixPathOperator):
+class QuatrixDeleteOperator(QuatrixPathOperator, QuatrixSelectingOperator):
     """Deletes files and folders with all they hold, or the files that match patterns.
 
-    :param path: path of a file or folder, or a pattern of files; one or several (templated).
+    :param path: path of a file or folder, or a pattern of files; one or several, also as earlier results (templated).
     :param permanently: do not keep them in the Trash.
     :param missing_ok: a path where nothing is, or a pattern that matches nothing, is fine. Otherwise nothing is
         deleted if one of several is missing.
+    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as of
+        :class:`QuatrixUploadOperator`. With any, a folder
+        stands for the files below it, and stays itself (templated).
+    :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: how many objects were deleted; a folder counts as one.
     """
 
-    def __init__(self, *, permanently: bool = False, missing_ok: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.permanently = permanently
-        self.missing_ok = missing_ok
+    template_fields: Sequence[str] = (*QuatrixPathOperator.template_fields, "permanently", *SELECTION)
 
-    def _run(self, context: Context) -> int:
-        return self.hook.delete(
-            _paths("path", self.path), permanently=self.permanently, missing_ok=self.missing_ok, **_who(context)
+    def __init__(self, *, permanently: bool | str = False, **kwargs: Unpack[DeletingArguments]) -> None:
+        super().__init__(**kwargs)
+        self.permanently = self._flag("permanently", permanently)
+
+    def _run(self, hook: QuatrixHook, context: Context) -> int:
+        return hook.delete(
+            self._sources(context),
+            permanently=self.permanently,
+            glob=self._globs,
+            **self._selection(),
         )
 
 
-def _who(context: Context) -> dict[str, Any]:
-    """Return who works, the same in every try of a task instance, and whether this is a further try."""
-    ti = context["ti"]
-    return {
-        "owner": "\0".join((ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index))),
-        "further_try": ti.try_number > 1,
-    }
-
-
-def _transferred(results: Transfers, source: object) -> dict[str, Any] | list[dict[str, Any]]:
-    shown = [
-        {
-            "path": result.path,
-            "id": result.id,
-            "size": result.size,
-            "sha256": result.sha256,
-            "seconds": round(result.seconds, 3),
-            "skipped": result.skipped,
-        }
-        for result in results
+def _plain(results: MoveResults) -> list[dict[str, Any]]:
+    return [
+        {"path": result.path, "id": result.id, "size": result.size, "skipped": result.skipped} for result in results
     ]
-    return shown[0] if results.single and not _is_list(source) else shown
-
-
-def _relocated(results: Iterable[Relocated], source: object) -> dict[str, Any] | list[dict[str, Any]]:
-    from airflow_provider_quatrix.hooks.planning import has_wildcards
-
-    shown = [
-        {"path": result.path, "id": result.file.id, "size": result.file.size, "skipped": result.skipped}
-        for result in results
-    ]
-    return shown if _is_list(source) or has_wildcards(str(source)) else shown[0]
-
-
-def _described(file: RemoteFile) -> dict[str, Any]:
-    return {"id": file.id, "size": file.size, "modified": datetime.fromtimestamp(file.modified, UTC).isoformat()}
-
-
-def _check_now(**values: object) -> None:
-    """Check arguments while the DAG is parsed, as far as they are known then.
-
-    :raises ValueError: one is empty.
-    """
-    for name, value in values.items():
-        if value is None or value in ("", [], ()):
-            raise ValueError(_nothing(name))
-
-
-def _is_list(value: object) -> bool:
-    return not isinstance(value, str | PathLike)
-
-
-def _paths(name: str, value: object) -> str | list[str]:
-    """Return a rendered argument as a path or a list of paths.
-
-    :raises AirflowFailException: it holds none.
-    """
-    if not isinstance(value, Iterable) or not _is_list(value):
-        return _path(name, value)
-    paths = [_path(name, path) for path in value]
-    if not paths:
-        raise AirflowFailException(_nothing(name))
-    return paths
-
-
-def _path(name: str, value: object) -> str:
-    """Return a rendered argument as a path.
-
-    :raises AirflowFailException: it is none.
-    """
-    if not isinstance(value, str | PathLike):
-        raise AirflowFailException(f"{name} is {value!r}: give a path as text")
-    path: str = fspath(value)
-    if not path:
-        raise AirflowFailException(_nothing(name))
-    return path
-
-
-def _nothing(name: str) -> str:
-    return f"{name} is empty: give a path"
-
-
-def _transfers(value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 64:
-        raise ValueError(f"transfers is {value!r}: give a whole number from 1 to 64")
-    return value

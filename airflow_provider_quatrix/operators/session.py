@@ -6,35 +6,29 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, conf
+
+from airflow_provider_quatrix.links.quatrix import CAPTCHA, show_block, showing_block
+from airflow_provider_quatrix.operators.base import QuatrixOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
-
-DEFAULT_CONN_ID = "quatrix_default"
+    from airflow_provider_quatrix.hooks.signatures import QuatrixArguments
 
 
 def _deferrable_by_default() -> bool:
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
-class _QuatrixSessionOperator(BaseOperator):
-    """Base of the session operators.
+class _QuatrixSessionOperator(QuatrixOperator):
+    """Base of the session operators."""
 
-    :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    """
-
-    template_fields: Sequence[str] = ("quatrix_conn_id",)
+    operator_extra_links = (CAPTCHA,)
     secret_fields: ClassVar[tuple[str, ...]] = ()
-    ui_color = "#dbe9f4"
-
-    def __init__(self, *, quatrix_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.quatrix_conn_id = quatrix_conn_id
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
         """Render as any operator does, and mask the secrets before Airflow writes down what was rendered.
@@ -47,13 +41,6 @@ class _QuatrixSessionOperator(BaseOperator):
         for name in self.secret_fields:
             if secret := as_text(getattr(self, name)):
                 mask_secret(secret)
-
-    @property
-    def hook(self) -> QuatrixHook:
-        """A hook for the connection."""
-        from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
-
-        return QuatrixHook(self.quatrix_conn_id)
 
 
 class QuatrixLoginOperator(_QuatrixSessionOperator):
@@ -81,7 +68,7 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
         poll_interval: timedelta | float = 60.0,
         captcha_timeout: timedelta | float = 86_400.0,
         deferrable: bool | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[QuatrixArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.mfa_code = mfa_code
@@ -93,50 +80,53 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Sign in, or wait until that is possible."""
         from airflow_provider_quatrix.api.errors import QuatrixCaptchaRequired
-        from airflow_provider_quatrix.hooks.failures import told_to_airflow
+        from airflow_provider_quatrix.hooks.failures import airflow_errors
 
-        with told_to_airflow(self.quatrix_conn_id):
+        with airflow_errors(self.quatrix_conn_id):
             try:
                 return self._login()
             except QuatrixCaptchaRequired:
+                show_block(self, context)
                 if not self.wait_for_captcha:
                     raise
         if self.deferrable:
             self._defer()
         self._wait()
-        with told_to_airflow(self.quatrix_conn_id):
+        show_block(self, context, is_blocked=False)
+        with airflow_errors(self.quatrix_conn_id):
             return self._login()
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Sign in after the block was lifted."""
-        from airflow_provider_quatrix.hooks.failures import told_to_airflow
-        from airflow_provider_quatrix.triggers.base import raise_failure
+        from airflow_provider_quatrix.hooks.failures import airflow_errors
+        from airflow_provider_quatrix.hooks.waiting import raise_failure
 
         raise_failure(event)
-        with told_to_airflow(self.quatrix_conn_id):
+        CAPTCHA.write(self, context, "", at_once=True)
+        with airflow_errors(self.quatrix_conn_id):
             return self._login()
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume as any operator does; a timeout says what was waited for."""
         from airflow.providers.common.compat.sdk import AirflowException
 
-        from airflow_provider_quatrix.triggers.base import timed_out
+        from airflow_provider_quatrix.hooks.waiting import timed_out
 
         if timed_out(next_kwargs):
             raise AirflowException(self._in_vain())
         return super().resume_execution(next_method, next_kwargs, context)
 
     def _in_vain(self) -> str:
-        return f"Nobody has passed the CAPTCHA within {self.captcha_timeout:g} s"
+        from airflow_provider_quatrix.hooks.wait_log import of_captcha
+
+        return (
+            f"Nobody has passed the CAPTCHA within {self.captcha_timeout:g} s. It waited for "
+            f"{of_captcha(self.hook.settings)}"
+        )
 
     def _login(self) -> dict[str, Any]:
         state = self.hook.login(as_text(self.mfa_code) or None)
-        return {
-            "status": state.status.value,
-            "obtained": state.obtained,
-            "last_used": state.last_used,
-            "login_attempts": state.login_attempts,
-        }
+        return {**state, "status": state.status.value}
 
     def _defer(self) -> None:
         from airflow_provider_quatrix.triggers.captcha import QuatrixCaptchaTrigger
@@ -150,11 +140,14 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
     def _wait(self) -> None:
         from airflow.providers.common.compat.sdk import AirflowException
 
-        from airflow_provider_quatrix.sensors.waiting import Watch
+        from airflow_provider_quatrix.hooks.wait_log import STILL_BLOCKED, WaitLog, of_captcha
+        from airflow_provider_quatrix.hooks.waiting import Watch
 
         watch = Watch(self.quatrix_conn_id, self.poll_interval, max_failures=10)
+        wait_log = WaitLog()
         ends = time.monotonic() + self.captcha_timeout
-        while not watch.look(lambda: not self.hook.captcha_blocked(max_age=self.poll_interval / 2)):
+        while not watch.poll(lambda: not self.hook.captcha_blocked(max_age=self.poll_interval / 2)):
+            wait_log.tell(of_captcha(self.hook.settings), STILL_BLOCKED)
             left = ends - time.monotonic()
             if left <= 0:
                 raise AirflowException(self._in_vain())
@@ -180,7 +173,7 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
         interval: timedelta | float = 300.0,
         if_expired: str = "login",
         deferrable: bool | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[QuatrixArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.duration = at_least("duration", duration, 0)
@@ -197,10 +190,10 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
 
     def execute(self, context: Context) -> None:
         """Ping once, then hold the session if a duration is set."""
-        from airflow_provider_quatrix.hooks.failures import told_to_airflow
+        from airflow_provider_quatrix.hooks.failures import airflow_errors
 
         ends_at = time.time() + self.duration
-        with told_to_airflow(self.quatrix_conn_id):
+        with airflow_errors(self.quatrix_conn_id), showing_block(self, context):
             self._ping()
         if self.duration <= self.interval:
             return
@@ -213,16 +206,16 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
                 ),
                 method_name="execute_complete",
             )
-        from airflow_provider_quatrix.sensors.waiting import Watch
+        from airflow_provider_quatrix.hooks.waiting import Watch
 
         watch = Watch(self.quatrix_conn_id, self.interval, max_failures=10)
         while time.time() + self.interval < ends_at:
             time.sleep(self.interval)
-            watch.look(self._ping)
+            watch.poll(self._ping)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
-        """Take note of how holding the session ended."""
-        from airflow_provider_quatrix.triggers.base import raise_failure
+        """End the task as holding the session has ended."""
+        from airflow_provider_quatrix.hooks.waiting import raise_failure
 
         if event is not None and event["status"] == "expired":
             self._expired()
@@ -255,11 +248,14 @@ class QuatrixLogoutOperator(_QuatrixSessionOperator):
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     """
 
+    def __init__(self, **kwargs: Unpack[QuatrixArguments]) -> None:
+        super().__init__(**kwargs)
+
     def execute(self, context: Context) -> None:
         """Log out."""
-        from airflow_provider_quatrix.hooks.failures import told_to_airflow
+        from airflow_provider_quatrix.hooks.failures import airflow_errors
 
-        with told_to_airflow(self.quatrix_conn_id):
+        with airflow_errors(self.quatrix_conn_id):
             self.log.info("Logged out" if self.hook.logout() else "There was no session to end")
 
 
@@ -273,7 +269,7 @@ class QuatrixUnblockCaptchaOperator(_QuatrixSessionOperator):
     template_fields: Sequence[str] = ("quatrix_conn_id", "token")
     secret_fields = ("token",)
 
-    def __init__(self, *, token: str, **kwargs: Any) -> None:
+    def __init__(self, *, token: str, **kwargs: Unpack[QuatrixArguments]) -> None:
         super().__init__(**kwargs)
         self.token = token
 
@@ -281,12 +277,12 @@ class QuatrixUnblockCaptchaOperator(_QuatrixSessionOperator):
         """Unblock the session."""
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        from airflow_provider_quatrix.hooks.failures import told_to_airflow
+        from airflow_provider_quatrix.hooks.failures import airflow_errors
 
         token = as_text(self.token)
         if not token:
             raise AirflowFailException("token is empty: pass the CAPTCHA and give the token that proves it")
-        with told_to_airflow(self.quatrix_conn_id):
+        with airflow_errors(self.quatrix_conn_id):
             if self.hook.unblock_captcha(token):
                 self.log.info("The session is unblocked")
             else:
@@ -304,7 +300,6 @@ _LONGEST = timedelta(days=36_500).total_seconds()
 def at_least(name: str, value: timedelta | float, least: float) -> float:
     """Return a number of seconds after checking it.
 
-    :param name: the argument's name.
     :param value: its value.
     :param least: the smallest that makes sense.
     :return: the seconds.

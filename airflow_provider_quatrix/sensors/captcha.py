@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from airflow_provider_quatrix.hooks.wait_log import STILL_BLOCKED, of_captcha
+from airflow_provider_quatrix.links.quatrix import CAPTCHA, show_block
 from airflow_provider_quatrix.sensors.base import QuatrixSensor
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, PokeReturnValue
+
+    from airflow_provider_quatrix.hooks.signatures import SensorArguments
     from airflow_provider_quatrix.triggers.captcha import QuatrixCaptchaTrigger
 
 
 class QuatrixCaptchaSensor(QuatrixSensor):
     """Waits until a person has passed the CAPTCHA that blocks the account; succeeds at once if nothing is blocked.
 
-    While the account is blocked a look costs one keepalive of the blocked session, and no login. With an API key
+    While the account is blocked a poll costs one keepalive of the blocked session, and no login. With an API key
     there is no CAPTCHA, and the sensor passes at once. A deferrable sensor starts in and ends from the triggerer,
     without any worker slot, where its connection id holds no template and nothing else wants the worker.
 
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :param poke_interval: seconds between looks, at least 1; default 60.
+    :param poke_interval: seconds between polls, at least 1; default 60.
     :param timeout: seconds until waiting fails; default from ``[sensors] default_timeout``.
-    :param max_failures: looks in a row that may fail because the service is down; default 10.
+    :param max_failures: polls in a row that fail because the service is down, and end waiting; default 10.
     :param deferrable: wait in the triggerer; default from ``[operators] default_deferrable``.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    operator_extra_links = (CAPTCHA,)
+
+    def __init__(self, **kwargs: Unpack[SensorArguments]) -> None:
         super().__init__(**kwargs)
         conn_id = self.quatrix_conn_id
         if self.deferrable and isinstance(conn_id, str) and "{" not in conn_id:
@@ -32,11 +41,26 @@ class QuatrixCaptchaSensor(QuatrixSensor):
 
             start_in_triggerer(self)
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Return whether the session works."""
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
-        return not QuatrixHook(self.quatrix_conn_id).captcha_blocked(max_age=self.poke_interval / 2)
+        self._seen = STILL_BLOCKED
+        return not QuatrixHook(self.quatrix_conn_id).captcha_blocked(max_age=self.max_age)
+
+    def _show(self, context: Context, found: bool | PokeReturnValue | None) -> None:
+        if found is not None:
+            show_block(self, context, is_blocked=not found)
+
+    def waited_for(self) -> str:
+        """Return who has to pass the CAPTCHA, and where."""
+        from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
+        from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+
+        try:
+            return of_captcha(QuatrixHook(self.quatrix_conn_id).settings)
+        except InvalidConnectionError as error:
+            return f"a person to pass the CAPTCHA of connection {self.quatrix_conn_id!r} ({error})"
 
     def trigger(self, *, ends_task: bool) -> QuatrixCaptchaTrigger:
         """Return the trigger that waits for the same.

@@ -2,64 +2,86 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, PokeReturnValue
 
+from airflow_provider_quatrix.hooks.arguments import CheckedArguments, is_rendered_later
+from airflow_provider_quatrix.links.quatrix import FILES, address_of
 from airflow_provider_quatrix.sensors.base import QuatrixSensor
+from airflow_provider_quatrix.transfer.filters import FileFilter, read_moment, read_size
+from airflow_provider_quatrix.transfer.patterns import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
 
-    from airflow_provider_quatrix.hooks.watching import FolderWatch, Wanted
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_quatrix.hooks.folder_poller import ConnectionFolderPoller
+    from airflow_provider_quatrix.hooks.signatures import SensorArguments
+    from airflow_provider_quatrix.transfer.folder_poller import FileAges, FileCriteria, Place
     from airflow_provider_quatrix.triggers.files import QuatrixFileTrigger
 
 
-class QuatrixFileSensor(QuatrixSensor):
+class QuatrixFileSensor(CheckedArguments, QuatrixSensor):
     """Waits until a file is at a path, or until files match a pattern; returns what it found.
 
     A folder that is missing is waited for too. Unfinished uploads of this package are never found. Those of others
     are visible while they grow, so set ``min_age``: only files that have not been written to for that long count, by
-    the server's clock. All deferred sensors that watch the same folder share one listing per interval. A deferrable
-    sensor starts in the triggerer, where its arguments hold no template and nothing else wants a worker; it takes a
-    worker slot for the moment of its return only, and none at all with ``do_xcom_push=False``.
+    the server's clock; one whose time lies in the future, from when it was first seen as it is. All deferred sensors
+    that watch the same folder share one listing per interval. A deferrable sensor starts in the triggerer, where its
+    arguments hold no template and nothing else wants a worker; it takes a worker slot for the moment of its return
+    only, and none at all with ``do_xcom_push=False``.
 
     :param path: path of a file, or a pattern such as ``/inbox/*.csv`` or, with all folders below,
-        ``/inbox/**/*.csv`` (templated).
-    :param newer_than: only files that were modified after this moment: a datetime with a time zone, or the same as
-        text in ISO 8601 (templated).
-    :param min_size: only files of at least so many bytes; default 0.
-    :param min_age: seconds (or a timedelta) for which nobody has written to the file; default 0.
+        ``/inbox/**/*.csv``; or several, also as earlier results: then for each of them a file has to be there
+        (templated).
+    :param glob: whether text is a pattern; default: if it holds wildcards. Results that hold a path are names.
+    :param newer_than: only files that were modified after this moment: a datetime with a time zone, the same as text
+        in ISO 8601, or a timedelta before now (templated).
+    :param min_size: only files of at least so many bytes; default 0 (templated).
+    :param min_age: seconds (or a timedelta) for which nobody has written to the file; default 0 (templated).
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :param poke_interval: seconds between looks, at least 1; default 60.
+    :param poke_interval: seconds between polls, at least 1; default 60.
     :param timeout: seconds until waiting fails; default from ``[sensors] default_timeout``.
-    :param max_failures: looks in a row that may fail because the service is down; default 10.
+    :param max_failures: polls in a row that fail because the service is down, and end waiting; default 10.
     :param deferrable: wait in the triggerer; default from ``[operators] default_deferrable``.
     :return: the files, sorted by path: ``[{"path", "id", "size", "modified"}]``; ``modified`` is ISO 8601 in UTC.
     :raises ValueError: an argument is wrong.
     """
 
-    template_fields: Sequence[str] = ("quatrix_conn_id", "path", "newer_than")
+    template_fields: Sequence[str] = ("quatrix_conn_id", "path", "newer_than", "min_size", "min_age")
     # Nothing is left to do once the files are there, so that no worker is needed.
     _ends_with_waiting = True
 
     def __init__(
         self,
         *,
-        path: str,
-        newer_than: datetime | str | None = None,
-        min_size: int = 0,
-        min_age: timedelta | float = 0.0,
-        **kwargs: Any,
+        path: Any,
+        glob: bool | None = None,
+        newer_than: datetime | timedelta | str | None = None,
+        min_size: int | str = 0,
+        min_age: timedelta | float | str = 0.0,
+        **kwargs: Unpack[SensorArguments],
     ) -> None:
         super().__init__(**kwargs)
+        if not (glob is None or isinstance(glob, bool)):
+            raise ValueError(f"glob is {glob!r}: give True, False or None")
+        if path is None or path in ("", [], ()):
+            raise ValueError("path is empty: give a path")
         self.path = path
+        self.glob = glob
         self.newer_than = newer_than
-        self.min_size = _bytes(min_size)
-        self.min_age = _seconds(min_age)
-        self._folder: FolderWatch | None = None
-        if self._holds_no_template():
+        if not is_rendered_later(newer_than):
+            read_moment("newer_than", newer_than)
+        self.min_size = self._checked("min_size", min_size, _bytes)
+        self.min_age = self._checked("min_age", min_age, _seconds)
+        self._folders: dict[Place, ConnectionFolderPoller] = {}
+        self._unchanged: FileAges | None = None
+        if not any(map(is_rendered_later, (self.quatrix_conn_id, path, newer_than, min_size, min_age))):
             self._wanted()
             if self.deferrable and self._ends_with_waiting:
                 from airflow_provider_quatrix.sensors.start import start_in_triggerer
@@ -67,18 +89,40 @@ class QuatrixFileSensor(QuatrixSensor):
                 # What a trigger itself keeps as a task's result reaches other tasks of Airflow 3 as JSON text.
                 start_in_triggerer(self, ends_task=not self.do_xcom_push)
 
-    def look(self) -> bool | PokeReturnValue:
-        """Return the files that fit."""
+    def _link(self, context: Context) -> None:
+        from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+
+        # What is wrong with the connection is told by the poll.
+        with suppress(InvalidConnectionError):
+            FILES.write(self, context, address_of(QuatrixHook(self.quatrix_conn_id).settings.base_url, self.path))
+
+    def poll(self) -> bool | PokeReturnValue:
+        """Return the files that fit."""
+        from airflow_provider_quatrix.hooks.folder_poller import ConnectionFolderPoller
+        from airflow_provider_quatrix.transfer.folder_poller import FileAges
 
         try:
             wanted = self._wanted()
         except ValueError as error:
             raise AirflowFailException(str(error)) from None
-        if self._folder is None:
-            self._folder = QuatrixHook(self.quatrix_conn_id).watch(wanted.path)
-        found = wanted.among(self._folder.look())
+        if not wanted.sources.all:
+            return PokeReturnValue(is_done=True, xcom_value=[])
+        if self._unchanged is None:
+            self._unchanged = FileAges(self._memory.get("unchanged") if self._memory is not None else None)
+        for place in wanted.places:
+            self._folders.setdefault(place, ConnectionFolderPoller(self.quatrix_conn_id, place))
+        seen = {place: self._folders[place].poll() for place in wanted.places}
+        found = wanted.matching(seen, self._unchanged)
+        if not found:
+            self._seen = wanted.describe_found(seen, self._unchanged)
+        if self._memory is not None:
+            self._memory.keep(unchanged=self._unchanged.kept)
         return PokeReturnValue(is_done=True, xcom_value=found) if found else False
+
+    def waited_for(self) -> str:
+        """Return the paths and patterns."""
+        return f"{self._wanted().description} (connection {self.quatrix_conn_id!r})"
 
     def trigger(self, *, ends_task: bool) -> QuatrixFileTrigger:
         """Return the trigger that waits for the same.
@@ -88,55 +132,32 @@ class QuatrixFileSensor(QuatrixSensor):
         from airflow_provider_quatrix.triggers.files import QuatrixFileTrigger
 
         wanted = self._wanted()
+        paths = [source.text if source.is_pattern else {"path": source.text} for source in wanted.sources]
+        single = None if wanted.sources.many else wanted.sources.all[0]
         return QuatrixFileTrigger(
             self.quatrix_conn_id,
-            wanted.path,
-            newer_than=wanted.newer_than,
-            min_size=wanted.min_size,
+            paths if single is None else single.text,
+            glob=True if single is None else single.is_pattern,
+            newer_than=wanted.files.newer_than,
+            min_size=wanted.files.min_size,
             min_age=wanted.min_age,
             poll_interval=self.poke_interval,
             max_failures=self.patience,
             ends_task=ends_task,
         )
 
-    def _holds_no_template(self) -> bool:
-        values = (self.quatrix_conn_id, self.path, self.newer_than)
-        return all(
-            value is None or isinstance(value, datetime) or (isinstance(value, str) and "{" not in value)
-            for value in values
-        )
-
-    def _wanted(self) -> Wanted:
+    def _wanted(self) -> FileCriteria:
         """Return which files are waited for.
 
-        :raises ValueError: ``path`` or ``newer_than`` is wrong.
+        :raises ValueError: an argument is wrong.
         """
-        from airflow_provider_quatrix.hooks.watching import Wanted, Watched
+        from airflow_provider_quatrix.transfer.folder_poller import FileCriteria
 
-        path = str(self.path)
-        Watched.of(path)
-        return Wanted(path, _moment(self.newer_than), self.min_size, self.min_age)
-
-
-def _moment(value: object) -> float | None:
-    """Return Unix time; nothing, or the ``None`` that a template may give, means no limit."""
-    if value is None or value in ("", "None"):
-        return None
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ValueError(
-            f"newer_than is {value!r}: give a datetime, or text in ISO 8601 such as 2026-07-01T00:00:00Z"
-        ) from None
-    if moment.tzinfo is None:
-        raise ValueError(f"newer_than is {value!r}, without a time zone: add one, such as 2026-07-01T00:00:00Z")
-    return moment.timestamp()
-
-
-def _bytes(value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"min_size is {value!r}: give a number of bytes, 0 or more")
-    return value
+        self._check_rendered()
+        files = FileFilter.of(newer_than=self.newer_than, min_size=self.min_size)
+        wanted = FileCriteria(Sources.of(self.path, glob=self.glob, name="path"), files, self.min_age)
+        wanted.check()
+        return wanted
 
 
 def _seconds(value: timedelta | float) -> float:
@@ -144,3 +165,7 @@ def _seconds(value: timedelta | float) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
         raise ValueError(f"min_age is {value!r}: give a number of seconds, 0 or more")
     return float(seconds)
+
+
+def _bytes(value: object) -> int:
+    return read_size("min_size", value) or 0

@@ -1,4 +1,4 @@
-"""Lets a deferrable sensor start in the triggerer, without a worker slot even for its first look."""
+"""Lets a deferrable sensor start in the triggerer, without a worker slot even for its first poll."""
 
 from __future__ import annotations
 

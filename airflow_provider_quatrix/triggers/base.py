@@ -1,4 +1,4 @@
-"""What all Quatrix triggers have in common: a shared poll, patience with outages, one event at the end."""
+"""Base of all Quatrix triggers: a shared poll, patience during outages, one event at the end."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_provider_quatrix.triggers.shared import shared_poll
+from airflow_provider_quatrix.triggers.shared import results, shared_poll
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable
+    from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 
-    from airflow_provider_quatrix.sessions.outage import Outage
+    from airflow_provider_quatrix.triggers.shared import PollResult
 
 
 class QuatrixTrigger(BaseTrigger):
     """Polls until something is so; all triggers with the same key share the poll.
 
-    :param quatrix_conn_id: connection.
     :param poll_interval: seconds between polls; at least one.
     :param max_failures: failed polls in a row, because the service is down, after which waiting ends.
     :param ends_task: end the task from here, without a worker.
@@ -50,48 +49,76 @@ class QuatrixTrigger(BaseTrigger):
         """Return what is waited for; triggers with the same key share a poll."""
         return type(self), self.quatrix_conn_id
 
-    def ask(self) -> Any:
-        """Ask once, blocking; runs in a thread."""
-        raise NotImplementedError
+    def fetch(self, max_age: float) -> Any:
+        """Ask once, blocking; runs in a thread.
 
-    def verdict(self, value: Any) -> dict[str, Any] | None:
-        """Return the event's payload if the wait is over, ``None`` to go on.
-
-        :param value: what :meth:`ask` returned.
+        :param max_age: seconds for which what another has seen may be believed, as long as it ends nobody's waiting.
         """
         raise NotImplementedError
+
+    def fetchers(self) -> dict[Hashable, Callable[[float], Any]]:
+        """Return what is polled, by key; see :meth:`key` and :meth:`fetch`."""
+        return {self.key(): self.fetch}
+
+    def evaluate(self, answers: Sequence[Any]) -> dict[str, Any] | None:
+        """Return the event's payload if the wait is over, ``None`` to go on.
+
+        :param answers: the newest of each fetch.
+        """
+        raise NotImplementedError
+
+    def description(self, answers: Sequence[Any]) -> tuple[str, str] | None:
+        """Return what is waited for, and what the answers say of it, for a person; ``None`` for nothing to tell.
+
+        :param answers: the newest of each fetch.
+        """
+        return None
+
+    def may_be_over(self, place: int, answer: Any) -> bool:
+        """Tell whether an answer might help to end the wait.
+
+        :param place: which fetch it answers.
+        :param answer: the answer.
+        """
+        return self.evaluate([answer]) is not None
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then yield one event. Its payload never holds a secret: Airflow logs it."""
         yield self._event(await self._wait())
 
     async def _wait(self) -> dict[str, Any]:
-        outage: Outage | None = None
+        from airflow_provider_quatrix.hooks.wait_log import WaitLog
+        from airflow_provider_quatrix.hooks.waiting import Patience
+
+        wait_log = WaitLog()
+        polls = [shared_poll(key, fetch, self.quatrix_conn_id) for key, fetch in self.fetchers().items()]
+        patience = [Patience(self.max_failures, self.poll_interval, pace=self.poll_interval) for _ in polls]
+        answers: dict[int, Any] = {}
         payload: dict[str, Any] | None = None
-        async with aclosing(shared_poll(self.key(), self.ask).results(self.poll_interval)) as results:
-            async for result in results:
+        async with aclosing(results(polls, self.poll_interval, self._may_settle)) as told:
+            async for place, result in told:
+                answers.pop(place, None)
                 if result.error is None:
-                    outage, payload = None, self.verdict(result.value)
-                else:
-                    outage, payload = self._after_failure(result.error, result.asked, outage)
+                    patience[place].answered()
+                    answers[place] = result.value
+                    if len(answers) == len(polls):
+                        all_answers = [answers[each] for each in range(len(polls))]
+                        payload = self.evaluate(all_answers)
+                        if payload is None and (line := self.description(all_answers)):
+                            wait_log.tell(*line)
+                elif not patience[place].outlasts(result.error, result.asked):
+                    payload = self.failure(result.error)
                 if payload is not None:
                     break
         # The loop ends by no other way: results come until one of them settles the matter.
         return cast("dict[str, Any]", payload)
 
-    def _after_failure(
-        self, error: Exception, asked: float, outage: Outage | None
-    ) -> tuple[Outage | None, dict[str, Any] | None]:
-        from airflow_provider_quatrix.hooks.failures import is_outage
-        from airflow_provider_quatrix.sessions.outage import continued, is_over_patience
+    def _may_settle(self, place: int, result: PollResult) -> bool:
+        from airflow_provider_quatrix.api.retry import is_outage
 
-        if not is_outage(error):
-            return None, self.failure(error)
-        outage = continued(outage, asked, self.poll_interval)
-        if is_over_patience(outage, self.poll_interval, self.max_failures):
-            return outage, self.failure(error)
-        self.log.info("%s; asking again in %g s", error, self.poll_interval)
-        return outage, None
+        if result.error is not None:
+            return not is_outage(result.error)
+        return self.may_be_over(place, result.value)
 
     def failure(self, error: Exception) -> dict[str, Any]:
         """Return the payload of a failed wait, which :func:`raise_failure` turns into an exception again.
@@ -100,39 +127,14 @@ class QuatrixTrigger(BaseTrigger):
         """
         from airflow_provider_quatrix.hooks.failures import advice, is_final
 
-        message = f"{str(error).rstrip('.')}. {advice(error, self.quatrix_conn_id)}".rstrip()
-        return {"status": "failed", "message": message, "final": is_final(error)}
+        message = str(error) or type(error).__name__
+        return {
+            "status": "failed",
+            "message": f"{message.rstrip('.')}. {advice(error, self.quatrix_conn_id)}".rstrip(),
+            "final": is_final(error),
+        }
 
     def _event(self, payload: dict[str, Any]) -> TriggerEvent:
         if self.ends_task and payload["status"] == "success":
             return TaskSuccessEvent()
         return TriggerEvent(payload)  # type: ignore[no-untyped-call]
-
-
-# What Airflow 3 and 2 give as the reason when a trigger outlives the timeout of its deferral.
-_TIMEOUTS = ("Trigger timeout", "Trigger/execution timeout")
-
-
-def timed_out(next_kwargs: dict[str, Any] | None) -> bool:
-    """Tell whether a task resumes because its trigger took too long.
-
-    :param next_kwargs: what the task resumes with.
-    """
-    return (next_kwargs or {}).get("error") in _TIMEOUTS
-
-
-def raise_failure(event: dict[str, Any] | None) -> dict[str, Any]:
-    """Turn the payload of a failed wait into an exception.
-
-    :param event: payload of a trigger of this package; ``None`` where a success ended the task already.
-    :return: the payload of a success.
-    :raises AirflowFailException: a person has to do something first.
-    :raises AirflowException: another try may help.
-    """
-    from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
-    if event is None:
-        return {"status": "success"}
-    if event["status"] == "failed":
-        raise (AirflowFailException if event["final"] else AirflowException)(event["message"])
-    return event

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_quatrix.hooks.wait_log import STILL_BLOCKED, of_captcha
 from airflow_provider_quatrix.triggers.base import QuatrixTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class QuatrixCaptchaTrigger(QuatrixTrigger):
     """Fires once the connection's session works; a block costs one API call per interval and no login."""
 
-    def ask(self) -> bool:
-        """Return whether the account waits for a CAPTCHA."""
+    def fetch(self, max_age: float) -> str:
+        """Return what the account waits for while it is blocked, empty if it is not.
+
+        :param max_age: seconds for which a block that another has seen is believed.
+        """
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
-        return QuatrixHook(self.quatrix_conn_id).captcha_blocked()
+        hook = QuatrixHook(self.quatrix_conn_id)
+        return of_captcha(hook.settings) if hook.captcha_blocked(max_age) else ""
 
-    def verdict(self, value: Any) -> dict[str, Any] | None:
+    def description(self, answers: Sequence[str]) -> tuple[str, str]:
+        """Return who has to pass the CAPTCHA, and where."""
+        return answers[0], STILL_BLOCKED
+
+    def evaluate(self, answers: Sequence[str]) -> dict[str, Any] | None:
         """Return the payload of a success once nothing is blocked.
 
-        :param value: whether the account waits for a CAPTCHA.
+        :param answers: what the account waits for.
         """
-        return None if value else {"status": "success"}
+        return None if answers[0] else {"status": "success"}

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_quatrix.triggers.base import QuatrixTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
 
 class QuatrixKeepaliveTrigger(QuatrixTrigger):
     """Pings a session until a moment; triggers for the same connection share the pings.
 
-    :param quatrix_conn_id: connection.
     :param ends_at: Unix time at which holding ends.
     :param renew: sign in again if the session has ended.
     :param poll_interval: seconds between pings.
@@ -32,6 +31,7 @@ class QuatrixKeepaliveTrigger(QuatrixTrigger):
         super().__init__(quatrix_conn_id, poll_interval, max_failures)
         self.ends_at = ends_at
         self.renew = renew
+        self._now = time.time
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -43,18 +43,15 @@ class QuatrixKeepaliveTrigger(QuatrixTrigger):
         """Return what is held."""
         return (*super().key(), self.renew)  # type: ignore[misc]
 
-    def ask(self) -> None:
-        """Ping once."""
+    def fetch(self, max_age: float) -> None:
+        """Ping once, as nothing that another has seen keeps a session."""
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
         QuatrixHook(self.quatrix_conn_id).keepalive(renew=self.renew)
 
-    def verdict(self, value: Any) -> dict[str, Any] | None:
-        """Return the payload of a success once there is no need for another ping.
-
-        :param value: nothing.
-        """
-        return {"status": "success"} if time.time() + self.poll_interval > self.ends_at else None
+    def evaluate(self, answers: Sequence[None]) -> dict[str, Any] | None:
+        """Return the payload of a success once there is no need for another ping."""
+        return {"status": "success"} if self._now() + self.poll_interval > self.ends_at else None
 
     def failure(self, error: Exception) -> dict[str, Any]:
         """Return the payload of a failed hold; an ended session is told apart.

@@ -4,125 +4,218 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import time
+import os
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Hashable
+from airflow_provider_quatrix.triggers.threads import work_threads
 
-# No trigger asks more often than this, whatever it is told.
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+
+# No trigger polls more often than this.
 SHORTEST_INTERVAL = 1.0
-# An answer that nobody has waited for since is forgotten after so long; until then it spares the next one a question.
+# An answer that nobody has waited for since is forgotten after so long.
 _KEPT_SECONDS = 3600.0
+# Numbers what happens, in the loop's thread and in others, so that one can tell which of two things came first.
+_moments = count()
 
 
 @dataclass(frozen=True)
 class PollResult:
     """What one poll gave.
 
+    :param asked: when the poll began, by the event loop's clock.
+    :param moment: number of the poll among all that happens.
     :param value: the answer, if there was one.
     :param error: why there was none.
-    :param asked: monotonic time of the question.
     """
 
     asked: float
+    moment: int
     value: Any = None
     error: Exception | None = None
 
 
 @dataclass(eq=False)
 class _Waiter:
+    place: int
     interval: float
-    # Room for the newest result only: who is slow to look misses nothing that still matters.
-    queue: asyncio.Queue[PollResult] = field(default_factory=lambda: asyncio.Queue(maxsize=1))
+    may_be_over: Callable[[int, PollResult], bool]
+    told: asyncio.Event
+    joined: int = field(default_factory=lambda: next(_moments))
+    # Queue of one: only the newest result matters.
+    newest: PollResult | None = None
+    has_heard: bool = False
+    hurried: bool = False
 
-    def tell(self, result: PollResult) -> None:
-        with suppress(asyncio.QueueEmpty):
-            self.queue.get_nowait()
-        self.queue.put_nowait(result)
+    def hear(self, result: PollResult) -> None:
+        """Take a result, unless its poll began before this one began to wait.
+
+        An older result decides nothing. If it would have, the next poll is hurried.
+        """
+        if self.joined < result.moment:
+            self.newest, self.has_heard, self.hurried = result, True, False
+            self.told.set()
+            return
+        try:
+            self.hurried = self.may_be_over(self.place, result)
+        except Exception:  # noqa: BLE001 - it will fail likewise at the next poll
+            self.hurried = True
+
+    def due(self, last: PollResult) -> float:
+        return last.asked + (SHORTEST_INTERVAL if self.hurried else self.interval)
 
 
 class SharedPoll:
     """One poll for all who wait for the same thing, at the interval of the most impatient of them.
 
-    :param ask: asks once; runs in a thread.
+    Polls never overlap, and nobody is told the result of a poll that began before it joined.
+
+    :param fetch: polls once, in a thread; is given how old, in seconds, what others have seen may be.
+    :param group: what is polled; one group cannot take all threads.
     """
 
-    def __init__(self, ask: Callable[[], Any]) -> None:
-        self._ask = ask
+    def __init__(self, fetch: Callable[[float], Any], group: Hashable = None) -> None:
+        self._fetch = fetch
+        self._group = group
         self._waiters: set[_Waiter] = set()
         self._task: asyncio.Task[None] | None = None
+        self._running: asyncio.Future[PollResult] | None = None
         self._last: PollResult | None = None
         self._joined = asyncio.Event()
 
     @property
     def is_stale(self) -> bool:
         """Whether nobody waits for this any more, and nobody has for long."""
-        return not self._waiters and self._due(_KEPT_SECONDS) == 0
+        if self._waiters or (self._running is not None and not self._running.done()):
+            return False
+        return self._last is None or self._last.asked + _KEPT_SECONDS <= asyncio.get_running_loop().time()
 
-    async def results(self, interval: float) -> AsyncGenerator[PollResult, None]:
-        """Yield the result of every poll until the caller leaves; first the last answer, if it is fresh.
-
-        :param interval: seconds between polls.
-        """
-        waiter = _Waiter(max(interval, SHORTEST_INTERVAL))
-        if self._last is not None and self._last.error is None and self._due(waiter.interval) > 0:
-            waiter.tell(self._last)
+    def join(self, waiter: _Waiter) -> None:
+        """Let somebody hear the result of every poll from now on."""
+        if self._last is not None:
+            waiter.hear(self._last)
         self._waiters.add(waiter)
         self._joined.set()
         if self._task is None or self._task.done():
             # In a context of its own: what it logs belongs to no trigger, least of all to one that ends before it.
             self._task = asyncio.create_task(self._poll(), context=contextvars.Context())
-        try:
-            while True:
-                yield await waiter.queue.get()
-        finally:
-            self._waiters.discard(waiter)
-            if not self._waiters and self._task is not None:
-                self._task.cancel()
-                self._task = None
+
+    def leave(self, waiter: _Waiter) -> None:
+        """Let somebody hear no more; polling ends with the last one."""
+        self._waiters.discard(waiter)
+        if not self._waiters and self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     async def _poll(self) -> None:
         while self._waiters:
-            await self._until_due()
-            asked = time.monotonic()
-            try:
-                self._last = PollResult(asked, await asyncio.to_thread(self._ask))
-            except Exception as error:  # noqa: BLE001 - every waiter judges it for itself
-                self._last = PollResult(asked, error=error)
+            if self._running is None:
+                await self._until_due()
+                self._running = self._begin()
+            # It goes on when this task is cancelled, and whoever comes next waits for its end first.
+            await asyncio.wait([self._running])
+            self._last, self._running = self._running.result(), None
             for waiter in tuple(self._waiters):
-                waiter.tell(self._last)
+                waiter.hear(self._last)
+            # Whoever has heard enough leaves before the next poll.
+            await asyncio.sleep(0)
+
+    def _begin(self) -> asyncio.Future[PollResult]:
+        loop = asyncio.get_running_loop()
+        # The first poll of each waiter is a real one. Later ones may use what another triggerer has just seen.
+        real = not all(waiter.has_heard for waiter in self._waiters)
+        max_age = 0.0 if real else min(waiter.interval for waiter in self._waiters) / 2
+
+        def run() -> PollResult:
+            asked, moment = loop.time(), next(_moments)
+            try:
+                return PollResult(asked, moment, self._fetch(max_age))
+            except BaseException as error:  # noqa: BLE001 - every waiter judges it for itself
+                return PollResult(asked, moment, error=_portable(error))
+
+        try:
+            return work_threads().start(self._group, run)
+        except RuntimeError as error:
+            failed: asyncio.Future[PollResult] = loop.create_future()
+            failed.set_result(PollResult(loop.time(), next(_moments), error=error))
+            return failed
 
     async def _until_due(self) -> None:
         """Sleep until the next poll; whoever joins meanwhile may be more impatient than all before."""
-        while (pause := self._due(min(waiter.interval for waiter in self._waiters))) > 0:
+        loop = asyncio.get_running_loop()
+        while (last := self._last) is not None:
+            pause = min(waiter.due(last) for waiter in self._waiters) - loop.time()
+            if pause <= 0:
+                return
             self._joined.clear()
             # Not wait_for, which may swallow a cancellation that comes together with the event.
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._joined.wait()
 
-    def _due(self, interval: float) -> float:
-        """Return the seconds until the next poll is due."""
-        return 0.0 if self._last is None else max(0.0, self._last.asked + interval - time.monotonic())
+
+def _portable(error: BaseException) -> Exception:
+    """Return an error that can be handed to any waiter: some would end the event loop, or get lost on the way."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration):
+        return error
+    return RuntimeError(f"The poll ended with {type(error).__name__}: {error}".removesuffix(": "))
+
+
+async def results(
+    polls: Sequence[SharedPoll], interval: float, may_be_over: Callable[[int, PollResult], bool] | None = None
+) -> AsyncGenerator[tuple[int, PollResult], None]:
+    """Yield the results of polls until the caller leaves, each with its poll's place in the sequence.
+
+    :param polls: what to wait for.
+    :param interval: seconds between polls.
+    :param may_be_over: tells of a result from before whether it would have ended the caller's waiting; if so, the
+        next poll does not wait for the interval.
+    """
+    told = asyncio.Event()
+    waiters = [
+        _Waiter(place, max(interval, SHORTEST_INTERVAL), may_be_over or _never, told) for place in range(len(polls))
+    ]
+    try:
+        for poll, waiter in zip(polls, waiters, strict=True):
+            poll.join(waiter)
+        while True:
+            await told.wait()
+            told.clear()
+            for waiter in waiters:
+                newest, waiter.newest = waiter.newest, None
+                if newest is not None:
+                    yield waiter.place, newest
+    finally:
+        for poll, waiter in zip(polls, waiters, strict=True):
+            poll.leave(waiter)
+
+
+def _never(_place: int, _result: PollResult) -> bool:
+    return False
 
 
 _polls: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, SharedPoll]] = weakref.WeakKeyDictionary()
 
 
-def shared_poll(key: Hashable, ask: Callable[[], Any]) -> SharedPoll:
+def shared_poll(key: Hashable, fetch: Callable[[float], Any], group: Hashable = None) -> SharedPoll:
     """Return this event loop's poll for a thing.
 
     :param key: what is waited for.
-    :param ask: asks once; taken from the first who waits.
+    :param fetch: polls once; taken from the first who waits.
+    :param group: what is polled.
     :return: the same object for the same key.
     """
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
     if key not in polls:
         for stale in [known for known, poll in polls.items() if poll.is_stale]:
             del polls[stale]
-        polls[key] = SharedPoll(ask)
+        polls[key] = SharedPoll(fetch, group)
     return polls[key]
+
+
+os.register_at_fork(after_in_child=_polls.clear)

@@ -1,0 +1,159 @@
+"""Arguments of operators and sensors: checked while the DAG is parsed, or once their templates are rendered."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from contextlib import suppress
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+DEFAULT_CONN_ID = "quatrix_default"
+# What a template does not have in a run without a logical date.
+_OF_LOGICAL_DATE = (
+    *("data_interval_end", "data_interval_start", "ds", "ds_nodash", "execution_date", "logical_date"),
+    *("next_ds", "prev_ds", "ts", "ts_nodash", "ts_nodash_with_tz"),
+)
+_TEMPLATE_SIGNS = ("{{", "{%", "{#")
+
+
+def is_rendered_later(value: object) -> bool:
+    """Tell whether an argument is known only when the task runs: a template, an earlier result, or a list of such."""
+    if isinstance(value, str):
+        return any(sign in value for sign in _TEMPLATE_SIGNS)
+    if isinstance(value, list | tuple | set):
+        return any(map(is_rendered_later, value))
+    # A reference to an earlier result, by whichever Airflow.
+    return hasattr(value, "iter_references")
+
+
+def from_text(value: Any) -> Any:
+    """Return what a template has rendered: a number, a bool or ``None`` where its text is one, else the text."""
+    if isinstance(value, str):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            read = ast.literal_eval(value.strip())
+            if read is None or isinstance(read, bool | int | float):
+                return read
+    return value
+
+
+def check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Check that arguments exist.
+
+    :param what: what takes them.
+    :param given: their names.
+    :param known: the names of those that there are.
+    :raises TypeError: one does not; the message names the nearest one that does.
+    """
+    from difflib import get_close_matches
+
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(names)}"
+            raise TypeError(f"{what} has no argument {name!r}: {hint}")
+
+
+def checked_names(further: type) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a method tell of an argument that it has not which one might be meant.
+
+    :param further: typed dict of the arguments that its signature does not name.
+    """
+
+    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        named = {name for name in inspect.signature(method).parameters if name != "self"}
+        known = named - {"filters", "selection"} | further.__annotations__.keys()
+
+        @wraps(method)
+        def call(*arguments: P.args, **named: P.kwargs) -> R:
+            check_names(f"{method.__name__}()", named, known)
+            return method(*arguments, **named)
+
+        return call
+
+    return decorate
+
+
+class NamedArguments:
+    """Part of an operator or sensor; tells of an argument that it has not which one might be meant."""
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        """Check the names ahead of all else, as Airflow would ask for a missing argument first.
+
+        :raises TypeError: there is no such argument.
+        """
+        kind: type = cls
+        # What begins with an underscore is between Airflow and itself.
+        check_names(cls.__name__, (name for name in named if not name.startswith("_")), _names(kind))
+        return super().__new__(cls)
+
+    def _do_render_template_fields(self, *arguments: Any, **named: Any) -> None:
+        """Render as any operator does; tell of a date that the run does not have what there is in its place."""
+        from jinja2 import UndefinedError
+
+        try:
+            super()._do_render_template_fields(*arguments, **named)  # type: ignore[misc]
+        except UndefinedError as error:
+            if not any(f"'{name}'" in str(error) for name in _OF_LOGICAL_DATE):
+                raise
+            from airflow.providers.common.compat.sdk import AirflowFailException
+
+            raise AirflowFailException(
+                f"{error}: this run has no logical date, as one that an asset or a trigger without a date has started. "
+                "Write {{ dag_run.run_after }}, which every run has"
+            ) from None
+
+
+@lru_cache
+def _names(cls: type) -> frozenset[str]:
+    """Return the names of all arguments of a class."""
+    signatures = [inspect.signature(vars(each)["__init__"]) for each in cls.__mro__[:-1] if "__init__" in vars(each)]
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return frozenset(
+        parameter.name
+        for signature in signatures
+        for parameter in signature.parameters.values()
+        if parameter.kind in kinds and parameter.name != "self"
+    )
+
+
+class CheckedArguments(NamedArguments):
+    """Part of an operator or sensor whose arguments may be templates."""
+
+    _later: dict[str, Callable[[Any], Any]]
+
+    def _checked(self, name: str, value: Any, check: Callable[[Any], Any]) -> Any:
+        """Return an argument after checking it, or as it is if it can be checked only once it is rendered.
+
+        :param name: its name, which is that of the attribute too.
+        :param value: its value.
+        :param check: takes the value, and returns the one to use.
+        :raises ValueError: it is wrong.
+        """
+        if not is_rendered_later(value):
+            return check(value)
+        self._later = {**getattr(self, "_later", {}), name: check}
+        return value
+
+    def _check_rendered(self) -> None:
+        """Check the arguments that have been rendered by now.
+
+        :raises ValueError: one is wrong.
+        """
+        for name, check in getattr(self, "_later", {}).items():
+            value = getattr(self, name)
+            try:
+                setattr(self, name, check(value))
+            except ValueError:
+                read = from_text(value)
+                if read is value:
+                    raise
+                setattr(self, name, check(read))

@@ -1,0 +1,195 @@
+"""Names and types of all arguments of the operators and sensors, for editors and type checkers; imported by no DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Required, TypedDict
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from airflow_provider_quatrix.transfer.filters import Moment, Patterns
+
+# Text, a path, or an earlier result, which is a mapping with ``path``. An XComArg of the operators stands for any of
+# them.
+Path = str | PathLike[str] | Mapping[str, Any]
+Paths = Path | Sequence[Path]
+Callbacks = Callable[[Any], None] | Sequence[Callable[[Any], None]] | None
+
+
+class TaskArguments(TypedDict, total=False):
+    """What every task of Airflow takes, of both lines."""
+
+    task_id: Required[str]
+    allow_nested_operators: bool
+    dag: Any
+    default_args: dict[str, Any] | None
+    depends_on_past: bool
+    do_xcom_push: bool
+    doc: str | None
+    doc_json: str | None
+    doc_md: str | None
+    doc_rst: str | None
+    doc_yaml: str | None
+    email: str | Sequence[str] | None
+    email_on_failure: bool
+    email_on_retry: bool
+    end_date: datetime | None
+    execution_timeout: timedelta | None
+    executor: str | None
+    executor_config: dict[str, Any] | None
+    ignore_first_depends_on_past: bool
+    inlets: Any
+    logger_name: str | None
+    map_index_template: str | None
+    max_active_tis_per_dag: int | None
+    max_active_tis_per_dagrun: int | None
+    max_retry_delay: timedelta | float | None
+    multiple_outputs: bool
+    on_execute_callback: Callbacks
+    on_failure_callback: Callbacks
+    on_retry_callback: Callbacks
+    on_skipped_callback: Callbacks
+    on_success_callback: Callbacks
+    outlets: Any
+    owner: str
+    params: Mapping[str, Any] | None
+    pool: str | None
+    pool_slots: int
+    post_execute: Callable[..., None] | None
+    pre_execute: Callable[..., None] | None
+    priority_weight: int
+    queue: str
+    render_template_as_native_obj: bool | None
+    resources: dict[str, Any] | None
+    retries: int | None
+    retry_delay: timedelta | float
+    retry_exponential_backoff: float
+    retry_policy: Any
+    run_as_user: str | None
+    sla: timedelta | None
+    start_date: datetime | None
+    task_concurrency: int | None
+    task_display_name: str | None
+    task_group: Any
+    trigger_rule: str
+    wait_for_downstream: bool
+    wait_for_past_depends_before_skipping: bool
+    weight_rule: Any
+
+
+class QuatrixArguments(TaskArguments, total=False):
+    """What every task of this package takes."""
+
+    quatrix_conn_id: str
+
+
+class SourcesArguments(QuatrixArguments, total=False):
+    """What the operators take that work on what paths and patterns name."""
+
+    glob: bool | None
+
+
+class SelectingArguments(SourcesArguments, total=False):
+    """Which files an operator works on."""
+
+    include: Patterns | None
+    exclude: Patterns | None
+    newer_than: Moment | None
+    older_than: Moment | None
+    min_size: int | str
+    max_size: int | str | None
+    missing_ok: bool | str
+
+
+class DeletingArguments(SelectingArguments, total=False):
+    """What the operator takes that deletes, beside its own."""
+
+    path: Required[Paths]
+
+
+class ListingArguments(SelectingArguments, total=False):
+    """What the operator takes that lists, beside its own."""
+
+    results: str
+
+
+class TargetArguments(SourcesArguments, total=False):
+    """What the operators take that put something somewhere."""
+
+    source: Required[Paths]
+    target: Required[Path]
+    if_exists: str
+    create_parents: bool | str
+    results: str
+
+
+class BulkMoveArguments(TargetArguments, SelectingArguments, total=False):
+    """What the operators take that move or copy on Quatrix."""
+
+    keep_structure: bool | str
+    on_error: str
+
+
+class _HowArguments(TypedDict, total=False):
+    transfers: int | str
+    checksum: str | None
+    bandwidth: float | str | None
+    delete_source: bool | str
+
+
+class StoreArguments(SourcesArguments, _HowArguments, total=False):
+    """What the operator takes that moves files to and from other stores, beside its own."""
+
+    if_exists: str
+    create_parents: bool | str
+    results: str
+
+
+class MirroringArguments(BulkMoveArguments, _HowArguments, total=False):
+    """What uploads and downloads take."""
+
+    delete_extra: bool
+    dry_run: bool
+
+
+class _Waiting(TypedDict, total=False):
+    exponential_backoff: bool
+    max_wait: timedelta | float | None
+    mode: str
+    never_fail: bool
+    silent_fail: bool
+    soft_fail: bool
+    timeout: timedelta | float
+
+
+class AirflowSensorArguments(TaskArguments, _Waiting, total=False):
+    """What every sensor of Airflow takes."""
+
+
+class SensorArguments(AirflowSensorArguments, total=False):
+    """What every sensor of this package takes."""
+
+    quatrix_conn_id: str
+    poke_interval: timedelta | float
+    max_failures: int
+    deferrable: bool | None
+
+
+class FileSensorArguments(SensorArguments, total=False):
+    """What the file sensor takes."""
+
+    path: Required[Any]
+    glob: bool | None
+    newer_than: datetime | timedelta | str | None
+    min_size: int | str
+    min_age: timedelta | float | str
+
+
+class FileSensorDecoratorArguments(FileSensorArguments, total=False):
+    """What ``@task.quatrix_file_sensor`` takes."""
+
+    task_id: str  # type: ignore[misc]  # the function's name, unless it is given
+    op_args: Collection[Any] | None
+    op_kwargs: Mapping[str, Any] | None

@@ -1,0 +1,257 @@
+"""The hook's calls that move bytes between a worker and Quatrix."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from airflow_provider_quatrix.api.files import IfExists
+from airflow_provider_quatrix.api.stopping import Stop
+from airflow_provider_quatrix.hooks.arguments import checked_names
+from airflow_provider_quatrix.transfer.execution import run_download, run_upload
+from airflow_provider_quatrix.transfer.filters import Selection, SelectionArguments
+from airflow_provider_quatrix.transfer.journal import Journal
+from airflow_provider_quatrix.transfer.mirror import check_mirror
+from airflow_provider_quatrix.transfer.patterns import Sources, path_of
+from airflow_provider_quatrix.transfer.planning import DownloadPlan, UploadPlan, plan_download, plan_upload
+from airflow_provider_quatrix.transfer.results import Transfers
+from airflow_provider_quatrix.transfer.settings import DEFAULT_TRANSFERS, TransferSettings
+from airflow_provider_quatrix.transfer.tree import RemoteTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Unpack
+
+    from airflow_provider_quatrix.api.client import QuatrixClient
+    from airflow_provider_quatrix.hooks.attempt import Attempt
+    from airflow_provider_quatrix.hooks.signatures import Path, Paths
+    from airflow_provider_quatrix.transfer.checkpoint import Checkpoint
+
+
+P = TypeVar("P", UploadPlan, DownloadPlan)
+
+
+class Run(Protocol[P]):  # type: ignore[misc]  # a plan comes out of a callable, so that it goes in and out
+    """Runs the plan of an upload or download."""
+
+    def __call__(
+        self,
+        tree: RemoteTree,
+        plan: Callable[[], P],
+        settings: TransferSettings,
+        *,
+        stop: Stop,
+        journal: Journal,
+        checkpoint: Checkpoint | None,
+    ) -> Transfers:
+        """Run it."""
+
+
+class TransferCalls:
+    """Uploads and downloads by path; a part of the hook."""
+
+    client: QuatrixClient
+    attempt: Attempt
+    """Of which task the calls are a try; set by the operators."""
+
+    def _checkpoint(self, name: str) -> Checkpoint:
+        """Return the checkpoint of an unfinished transfer.
+
+        :param name: tells transfers apart.
+        """
+        raise NotImplementedError
+
+    def _tree(self) -> RemoteTree:
+        """Return the file tree, for one operation: it remembers the folders it has seen."""
+        return RemoteTree(self.client.files)
+
+    def _checkpoint_of(self, what: str, *parts: str) -> Checkpoint | None:
+        """Return the checkpoint of a call, ``None`` where there is no retry.
+
+        :param what: the kind of call.
+        :param parts: tell calls of a task apart.
+        """
+        if not self.attempt.resume_key:
+            return None
+        checkpoint = self._checkpoint("\0".join((what, self.attempt.resume_key, *parts)))
+        self.attempt.kept.append(checkpoint)
+        return checkpoint
+
+    @checked_names(SelectionArguments)
+    def upload(
+        self,
+        source: Paths,
+        target: Path,
+        *,
+        if_exists: str = "fail",
+        create_parents: bool = False,
+        transfers: int = DEFAULT_TRANSFERS,
+        glob: bool | None = None,
+        checksum: str | None = "sha256",
+        verify: bool = False,
+        bandwidth: float | None = None,
+        delete_source: bool = False,
+        delete_extra: bool = False,
+        dry_run: bool = False,
+        **selection: Unpack[SelectionArguments],
+    ) -> Transfers:
+        """Upload files, folders or what matches patterns.
+
+        :param source: local paths or patterns, or earlier results; see :meth:`move_many`.
+        :param target: path on Quatrix: of the file itself for a single file, unless it ends in a slash; else of the
+            folder that gets them.
+        :param if_exists: ``fail``, ``skip``, ``overwrite``, ``rename`` or ``update``, which overwrites what differs in
+            size or modification time, and skips what does not.
+        :param create_parents: make missing folders on Quatrix. Those below ``target`` are always made.
+        :param transfers: files at a time.
+        :param glob: see :meth:`move_many`.
+        :param checksum: digest of the local bytes that the results tell: an algorithm of hashlib, or ``None`` for none;
+            then a retry does not resume in the middle of a file.
+        :param verify: read each file back before it gets its name, and compare its digest.
+        :param bandwidth: the most bytes per second, of all files together.
+        :param delete_source: delete the local files that have arrived, unless they have changed since.
+        :param delete_extra: move what the folder ``target`` has and the folder ``source`` lacks to the Trash, once all
+            has arrived; with ``update`` or ``overwrite`` only.
+        :param dry_run: move and delete nothing, and tell what would be.
+        :param selection: which files, see :class:`SelectionArguments`. With filters, folders without such files are
+            not made.
+        :return: one result per file, in the order of the plan.
+        """
+        settings = self._settings(
+            if_exists,
+            selection,
+            create_parents=create_parents,
+            transfers=transfers,
+            checksum=checksum,
+            verify=verify,
+            bandwidth=bandwidth,
+            delete_source=delete_source,
+            delete_extra=delete_extra,
+            dry_run=dry_run,
+        )
+
+        sources, place = Sources.of(source, glob=glob), path_of(target, "target")
+
+        def plan(tree: RemoteTree, chosen: Selection) -> UploadPlan:
+            return plan_upload(sources, place, selection=chosen)
+
+        return self._transfer("upload", sources, place, settings, selection, plan=plan, run=run_upload)
+
+    def _settings(self, if_exists: str, selection: SelectionArguments, **how: Any) -> TransferSettings:
+        """Return how a call of this try moves files."""
+        attempt = self.attempt
+        return TransferSettings(
+            if_exists=IfExists.parse(if_exists, update=True),
+            resume_key=attempt.resume_key,
+            is_retry=attempt.is_retry,
+            last_try=attempt.last_try,
+            on_error=selection.get("on_error", "fail"),
+            **how,
+        )
+
+    def _transfer(
+        self,
+        what: str,
+        sources: Sources,
+        place: str,
+        settings: TransferSettings,
+        selection: SelectionArguments,
+        *,
+        plan: Callable[[RemoteTree, Selection], P],
+        run: Run[P],
+    ) -> Transfers:
+        """Plan an upload or download, and run the plan."""
+        chosen = Selection.of(**selection)
+        if settings.delete_extra:
+            check_mirror(sources, place, selection)
+        if not sources.all:
+            return Transfers()
+        parts = (place, *(each.text for each in sources))
+        with self._running() as stop:
+            tree, journal = self._tree(), Journal(self._checkpoint_of(what, *parts), is_retry=settings.is_retry)
+            # A retry finds some sources deleted, and so cannot plan anew.
+            keeps_plan = settings.delete_source and not settings.dry_run
+            checkpoint = self._checkpoint_of(f"plan of {what}", *parts) if keeps_plan else None
+            return run(
+                tree,
+                lambda: plan(tree, chosen),
+                settings,
+                stop=stop,
+                journal=journal,
+                checkpoint=checkpoint,
+            )
+
+    def stop(self) -> None:
+        """End the uploads and downloads that run now; a signal's handler may call it."""
+        for stop in list(self._stops):
+            stop.set()
+
+    @cached_property
+    def _stops(self) -> list[Stop]:
+        return []
+
+    @contextmanager
+    def _running(self) -> Iterator[Stop]:
+        stop = Stop()
+        self._stops.append(stop)
+        try:
+            yield stop
+        finally:
+            self._stops.remove(stop)
+
+    @checked_names(SelectionArguments)
+    def download(
+        self,
+        source: Paths,
+        target: Path,
+        *,
+        if_exists: str = "fail",
+        create_parents: bool = False,
+        transfers: int = DEFAULT_TRANSFERS,
+        glob: bool | None = None,
+        checksum: str | None = "sha256",
+        bandwidth: float | None = None,
+        delete_source: bool = False,
+        delete_extra: bool = False,
+        dry_run: bool = False,
+        **selection: Unpack[SelectionArguments],
+    ) -> Transfers:
+        """Download files, folders or what matches patterns.
+
+        :param source: paths on Quatrix or patterns, or earlier results; see :meth:`move_many`.
+        :param target: local path: of the file itself for a single file, unless it ends in a slash or is a folder; else
+            of the folder that gets them.
+        :param if_exists: ``fail``, ``skip``, ``overwrite``, ``rename`` or ``update``, which overwrites what differs in
+            size or modification time, and skips what does not.
+        :param create_parents: make missing local folders. Those below ``target`` are always made.
+        :param transfers: files at a time.
+        :param glob: see :meth:`move_many`.
+        :param checksum: digest of the local bytes that the results tell: an algorithm of hashlib, or ``None`` for none;
+            then no byte is read twice.
+        :param bandwidth: the most bytes per second, of all files together.
+        :param delete_source: move the files that have arrived to the Trash, unless they have changed since.
+        :param delete_extra: delete what the folder ``target`` has and the folder ``source`` lacks, once all has
+            arrived; with ``update`` or ``overwrite`` only.
+        :param dry_run: move and delete nothing, and tell what would be.
+        :param selection: see :meth:`upload`.
+        :return: one result per file, in the order of the plan.
+        """
+        settings = self._settings(
+            if_exists,
+            selection,
+            create_parents=create_parents,
+            transfers=transfers,
+            checksum=checksum,
+            bandwidth=bandwidth,
+            delete_source=delete_source,
+            delete_extra=delete_extra,
+            dry_run=dry_run,
+        )
+
+        sources, place = Sources.of(source, glob=glob), path_of(target, "target")
+
+        def plan(tree: RemoteTree, chosen: Selection) -> DownloadPlan:
+            return plan_download(tree, sources, place, selection=chosen)
+
+        return self._transfer("download", sources, place, settings, selection, plan=plan, run=run_download)

@@ -1,0 +1,98 @@
+"""The operator that transfers files between Quatrix and other stores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from airflow_provider_quatrix.hooks.arguments import from_text, is_rendered_later
+from airflow_provider_quatrix.operators.base import MODES, QuatrixMovingOperator
+from airflow_provider_quatrix.transfer.options import checked_read_back
+from airflow_provider_quatrix.transfer.places import Place, as_texts, check_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+    from airflow_provider_quatrix.hooks.signatures import StoreArguments
+
+
+class QuatrixTransferOperator(QuatrixMovingOperator):
+    """Transfers files, folders with all they hold, or what matches patterns between Quatrix and any other store.
+
+    The other end is what Airflow's object storage knows: S3, GCS, Azure, SFTP, local files, another Quatrix account.
+    The bytes pass through the worker's memory and never lie on its disk; within one account the service copies. Nobody
+    sees a file under its final name before it is complete. A retry transfers only what is missing.
+
+    :param source: URL such as ``s3://conn_id@bucket/key`` of a file or folder, or a pattern; a path without a scheme is
+        on Quatrix, in the account of ``quatrix_conn_id``. One or several of one store, also as ``ObjectStoragePath``,
+        or as earlier results (templated).
+    :param target: URL or path: of the file itself for a single file, unless it ends in a slash; else of the folder
+        that gets the files by their names, and a folder's content by its place in it (templated).
+    :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``, or
+        ``rename``, which stores the new one as ``name(1).csv``.
+    :param create_parents: make missing folders of the target. Those below it are always made.
+    :param transfers: files at a time, from 1 to 64; default 4. Each takes about 32 MiB of memory.
+    :param delete_source: once all files have arrived, delete those at the source that nobody has written to since; on
+        Quatrix into the Trash. Folders stay.
+    :param verify: read each file back from the target, and compare its digest; default: if ``delete_source`` is set. A
+        copy within one account is checked by its size.
+    :param checksum: digest of the bytes that the result tells: an algorithm of hashlib, ``sha256`` by default, or
+        ``None`` for none.
+    :param bandwidth: the most bytes per second, of all files together; default no limit.
+    :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
+    :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
+    :param quatrix_conn_id: connection of paths without a scheme, and of ``quatrix://`` URLs that name none (templated).
+    :return: as of :class:`~airflow_provider_quatrix.operators.files.QuatrixUploadOperator`; ``path`` is at the target,
+        and a URL unless that is on Quatrix. ``sha256`` is empty where the service copied.
+    """
+
+    template_fields: Sequence[str] = (*QuatrixMovingOperator.template_fields, "verify")
+    _modes = MODES
+    _takes_urls = True
+
+    @property
+    def _linked(self) -> str:  # type: ignore[override]
+        return "target" if isinstance(self.target, str) and Place.of(self.target, "target").is_on_quatrix else "source"
+
+    def __init__(
+        self, *, source: Any, target: Any, verify: bool | str | None = None, **kwargs: Unpack[StoreArguments]
+    ) -> None:
+        super().__init__(source=as_texts(source, literal=False), target=as_texts(target, literal=False), **kwargs)
+        self.verify: Any = verify
+        if not any(map(is_rendered_later, (verify, self.checksum, self.delete_source))):
+            self._check_read_back()
+
+    def _check_rendered(self) -> None:
+        super()._check_rendered()
+        self._check_read_back()
+
+    def _check_read_back(self) -> None:
+        verify = from_text(self.verify)
+        self.verify = checked_read_back(verify, self.checksum, delete_source=self.delete_source)
+        self._check_places()
+
+    def _check_places(self) -> None:
+        """Check where the ends are, as far as that is known while the DAG is parsed."""
+        sources = self.source if isinstance(self.source, list) else [self.source]
+        froms = [Place.of(text, "source") for text in sources if _is_known(text)]
+        if _is_known(self.target):
+            check_ends(froms, Place.of(self.target, "target"))
+
+    def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+        results = hook.transfer(
+            self._sources(context),
+            self.target,
+            if_exists=self.if_exists,
+            create_parents=self.create_parents,
+            glob=self._globs,
+            verify=self.verify,
+            **self._how(),
+        )
+        return self._moved(results)
+
+
+def _is_known(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and not is_rendered_later(value)
