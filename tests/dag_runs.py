@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
+import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +14,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from airflow import __version__
 from airflow.models import import_all_models
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, BaseSensorOperator
+
+from airflow_provider_quatrix.operators.session import QuatrixLoginOperator
+from airflow_provider_quatrix.triggers import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pytest
 
 AIRFLOW_3 = not __version__.startswith("2.")
 BUNDLE = "dags-folder"
@@ -29,6 +33,9 @@ MODES: dict[str, dict[str, Any]] = {
     "reschedule": {"mode": "reschedule"},
     "deferrable": {"deferrable": True},
 }
+
+# Seconds between the looks of those who wait in :func:`run`; users cannot go below one second.
+LOOK_INTERVAL = 0.1
 
 # Airflow 2 can map none of its tables before all of them are known.
 import_all_models()
@@ -66,13 +73,19 @@ def new_dag(**arguments: Any) -> Iterator[DAG]:
 
 
 def run(dag: DAG) -> Outcome:
-    """Run a DAG to its end."""
+    """Run a DAG to its end, in which whoever waits looks every :data:`LOOK_INTERVAL` seconds."""
     if AIRFLOW_3:
         _make_known(dag)
+    for task in dag.tasks:
+        if isinstance(task, BaseSensorOperator):
+            task.poke_interval = LOOK_INTERVAL
+        elif isinstance(task, QuatrixLoginOperator):
+            task.poll_interval = LOOK_INTERVAL
     # Airflow 2 leaves a handler behind that writes to what is standard output by now.
     logger = logging.getLogger("airflow.task")
     handlers = list(logger.handlers)
-    dag_run = dag.test()
+    with _short_pauses():
+        dag_run = dag.test()
     logger.handlers[:] = handlers
     return Outcome(
         str(dag_run.state.value if hasattr(dag_run.state, "value") else dag_run.state),
@@ -83,6 +96,21 @@ def run(dag: DAG) -> Outcome:
             for ti in dag_run.get_task_instances()
         },
     )
+
+
+@contextmanager
+def _short_pauses() -> Iterator[None]:
+    """Shorten the second for which Airflow pauses while no task can run, and the shortest interval of a trigger."""
+    sleep = time.sleep
+
+    def pause(seconds: float) -> None:
+        is_loop = sys._getframe(1).f_globals["__name__"] == DAG.__module__
+        sleep(min(seconds, LOOK_INTERVAL) if is_loop else seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", pause)
+        patch.setattr(shared, "SHORTEST_INTERVAL", LOOK_INTERVAL)
+        yield
 
 
 def _make_known(dag: DAG) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+
+from testing.chromium import NAMES, chromium_path, started_chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,16 +14,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 NO_BROWSER = "No browser is installed"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -36,14 +27,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser, for one module: as long as it runs, asyncio.run() cannot be used in this thread."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = chromium_path()
     if path is None:
         pytest.skip(f"{NO_BROWSER}: none of {', '.join(NAMES)} is on the PATH")
-    playwright_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with started_chromium(path) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

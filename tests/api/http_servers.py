@@ -90,6 +90,10 @@ def _read_head(connection: socket.socket) -> str:
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(4096)
+        if piece.startswith(b"\x16"):
+            # TLS is answered as plain servers do.
+            connection.sendall(answer("400 Bad Request"))
+            return ""
         if not piece:
             return ""
         data += piece

@@ -18,8 +18,7 @@ from airflow_provider_quatrix.api.auth import (
     session_id_of,
     sign_in,
 )
-from airflow_provider_quatrix.api.errors import Answer
-from airflow_provider_quatrix.api.retry import Repeat
+from airflow_provider_quatrix.api.messages import Repeat, Response
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.api.auth import Conversation
@@ -33,9 +32,9 @@ WITH_TOTP = Credentials("robot@example.com", "s3cret", totp_secret="jbsw y3dp eh
 WITH_PIN = Credentials("robot@example.com", "s3cret", pin="12345")
 
 
-def answer(status: int, session_id: str | None = "id-1", **headers: str) -> Answer:
+def answer(status: int, session_id: str | None = "id-1", **headers: str) -> Response:
     body = b"" if session_id is None else json.dumps({"session_id": session_id}).encode()
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 def begin(credentials: Credentials, **kwargs: Any) -> Conversation:
@@ -45,7 +44,7 @@ def begin(credentials: Credentials, **kwargs: Any) -> Conversation:
     return conversation
 
 
-def end(conversation: Conversation, last: Answer) -> str:
+def end(conversation: Conversation, last: Response) -> str:
     with pytest.raises(StopIteration) as stop:
         conversation.send(last)
     return str(stop.value.value)

@@ -6,21 +6,12 @@ import pickle
 from typing import Any
 
 import pytest
+from refused_answers import SECRET, raised, refusal
 
 from airflow_provider_quatrix import api
 from airflow_provider_quatrix.api import errors
-from airflow_provider_quatrix.api.errors import Answer, TransportStage
-
-SECRET = "0b3f2a6e-7d0c-4d5e-9a51-3f6f2f0d9c11"
-
-
-def refusal(status: int, code: int | None = None, msg: str = "No", details: Any = None) -> Answer:
-    model = {"msg": msg} | ({} if code is None else {"code": code}) | ({} if details is None else {"details": details})
-    return Answer(status, {}, json.dumps(model).encode())
-
-
-def raised(answer: Answer, **kwargs: Any) -> errors.QuatrixError:
-    return errors.error_from(answer, redact=lambda text: text.replace(SECRET, "***"), **kwargs)
+from airflow_provider_quatrix.api.errors import TransportStage
+from airflow_provider_quatrix.api.messages import Response
 
 
 @pytest.mark.parametrize(
@@ -90,60 +81,6 @@ def test_errors_of_files_are_the_builtins_too(kind: type[api.QuatrixApiError], b
     assert str(copy) == str(error) == "Sorry (HTTP 400, code 1)"
 
 
-@pytest.mark.parametrize(
-    ("msg", "details"),
-    [
-        ("Captcha required", None),
-        ("please pass the CAPTCHA", {}),
-        ("Not authorized", {"captcha_required": True}),
-        ("Not authorized", {"next": {"step": ["solve the reCaptcha"]}}),
-        (None, "captcha"),
-    ],
-)
-@pytest.mark.parametrize("code", [None, 0, 50, 70, 74, 83])
-@pytest.mark.parametrize("status", [400, 401, 403, 429])
-def test_a_block_is_recognised_by_words(status: int, code: int | None, msg: str, details: Any) -> None:
-    assert isinstance(raised(refusal(status, code, msg, details)), api.QuatrixCaptchaRequired)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        refusal(401, 70, "Not authorized"),
-        refusal(401, 70, "Not authorized", {"captcha_required": False, "captcha": None, "captcha_url": ""}),
-        refusal(404, 20, "captcha.pdf is not there"),
-        refusal(400, 30, "Exists", {"name": "captcha.pdf"}),
-        refusal(400, 122, "No space for captcha.pdf"),
-        refusal(200, None, "Captcha required"),
-        refusal(500, None, "captcha service down"),
-        Answer(401, {}, b"<html>captcha</html>"),
-        Answer(401, {}, b'["captcha"]'),
-    ],
-)
-def test_other_answers_are_no_block(answer: Answer) -> None:
-    assert not errors.is_captcha_block(answer)
-
-
-def test_the_pattern_can_be_another_in_any_script() -> None:
-    answer = refusal(403, 1, "Nein", {"hinweis": "Prüfung nötig"})
-    assert not errors.is_captcha_block(answer)
-    assert isinstance(raised(answer, captcha_pattern="PRÜFUNG|turnstile"), api.QuatrixCaptchaRequired)
-
-
-@pytest.mark.parametrize(
-    ("body", "headers", "expected"),
-    [
-        ({"details": {"session_id": "a"}, "session_id": "b"}, {"X-Auth-Token": "c"}, "a"),
-        ({"details": {"session_id": ""}, "session_id": "b"}, {"X-Auth-Token": "c"}, "b"),
-        ({"details": None}, {"X-Auth-Token": "c"}, "c"),
-        ({}, {}, None),
-        ([], {}, None),
-    ],
-)
-def test_the_blocked_session_is_found(body: Any, headers: dict[str, str], expected: str | None) -> None:
-    assert errors.blocked_session_id(Answer(401, headers, json.dumps(body).encode())) == expected
-
-
 def test_secrets_are_in_no_form_of_an_error() -> None:
     details = dict.fromkeys(("session_id", "Token", "upload_key", "key", "pin", "CODE"), SECRET)
     answer = refusal(401, 70, f"Captcha for {SECRET}", details | {"note": f"see {SECRET}", "count": 3})
@@ -158,6 +95,73 @@ def test_secrets_are_in_no_form_of_an_error() -> None:
     copy = pickle.loads(data)  # noqa: S301 - our own bytes
     assert copy.session_id is None
     assert str(copy) == str(block)
+
+
+def test_secrets_are_masked_however_deep_in_the_details() -> None:
+    details = {
+        "steps": [{"session_id": SECRET, "note": f"see {SECRET}"}, [[SECRET]]],
+        "next": {"X-Auth-Token": SECRET, "Upload-Key": SECRET, "count": 3, "of": {SECRET: True}},
+    }
+    shown = {"steps": [{"note": "see ***"}, [["***"]]], "next": {"count": 3, "of": {"***": True}}}
+    for error in (raised(refusal(400, 10, "No", details)), raised(refusal(401, 70, "Captcha", details))):
+        assert isinstance(error, api.QuatrixApiError)
+        assert error.details == shown
+        assert SECRET not in f"{error!r} {error} {error.args}"
+        data = pickle.dumps(error)
+        assert SECRET.encode() not in data
+        assert pickle.loads(data).details == shown  # noqa: S301 - our own bytes
+
+
+def test_an_error_made_by_hand_drops_credentials_too() -> None:
+    error = api.QuatrixApiError(400, 10, "No", {"a": [{"token": SECRET}, {"api_key": SECRET}], "b": 1})
+    assert error.details == {"a": [{}, {}], "b": 1}
+    assert error.args == (400, 10, "No", {"a": [{}, {}], "b": 1})
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 429, 503])
+@pytest.mark.parametrize("levels", [900, 5000])
+@pytest.mark.parametrize("kind", ["object", "list"])
+def test_details_nested_without_end_are_cut(status: int, levels: int, kind: str) -> None:
+    begin, end = (b'{"a":', b"}") if kind == "object" else (b"[", b"]")
+    body = b'{"msg":"x","code":1,"details":{"deep":' + begin * levels + b"1" + end * levels + b"}}"
+    error = raised(Response(status, {}, body))
+    assert len(f"{error!r} {error} {error.args}") < 1000
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own bytes
+
+
+def test_a_message_of_any_length_becomes_a_line() -> None:
+    assert len(str(raised(refusal(400, 10, "long " * 100_000)))) < 1100
+
+
+@pytest.mark.parametrize(
+    ("members", "msg"),
+    [
+        ({"message": "Sorry"}, "Sorry"),
+        ({"msg": "", "error": "sorry"}, "sorry"),
+        ({"msg": "Sorry", "message": "else"}, "Sorry"),
+        ({"msg": ["Sorry"]}, ""),
+        ({"error": {"message": "Sorry"}}, ""),
+    ],
+)
+def test_the_message_is_found_in_usual_members(members: dict[str, Any], msg: str) -> None:
+    error = raised(Response(400, {}, json.dumps(members).encode()))
+    assert isinstance(error, api.QuatrixApiError)
+    assert error.msg == msg
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("Sun, 01 Mar 2026 12:00:00 GMT", 1772366400.0),
+        ("Sun, 01 Mar 2026 12:00:00 -0000", 1772366400.0),
+        ("Sun, 01 Mar 2026 13:00:00 +0100", 1772366400.0),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_servers_time_is_read(value: str | None, moment: float | None) -> None:
+    assert Response(200, {} if value is None else {"Date": value}).date() == moment
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,7 @@ def test_an_exhausted_budget_says_how_long() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b'"text"', b"[1]", b"{half"])
 def test_a_body_that_is_no_object_is_malformed(body: bytes) -> None:
-    error = raised(Answer(502, {}, body), retry_after=4.0)
+    error = raised(Response(502, {}, body), retry_after=4.0)
     assert isinstance(error, api.QuatrixResponseError)
     assert (error.status, error.retry_after, error.cut) == (502, 4.0, False)
     assert "HTTP 502" in str(error)
@@ -200,30 +204,36 @@ def test_a_body_that_is_no_object_is_malformed(body: bytes) -> None:
 
 
 def test_too_many_calls_are_told_whatever_the_body() -> None:
-    assert type(raised(Answer(429, {}, b"<html>slow down</html>"))) is api.QuatrixRateLimited
+    assert type(raised(Response(429, {}, b"<html>slow down</html>"))) is api.QuatrixRateLimited
 
 
 def test_an_empty_error_is_told_by_its_status() -> None:
-    error = raised(Answer(401, {}, b" \n"))
+    error = raised(Response(401, {}, b" \n"))
     assert isinstance(error, api.QuatrixSessionExpired)
     assert str(error) == "Quatrix refused the call (HTTP 401)"
 
 
 def test_an_excerpt_ends_before_no_half_secret() -> None:
     body = b"x" * 190 + SECRET.encode() + b"y" * 5000
-    text = str(errors.malformed(Answer(500, {}, body), "nonsense", lambda text: text.replace(SECRET, "***")))
+    text = str(errors.malformed(Response(500, {}, body), "nonsense", lambda text: text.replace(SECRET, "***")))
     assert SECRET[:8] not in text
     assert "***" in text
     assert len(text) < 300
 
 
+def test_what_looks_like_a_token_on_a_page_is_masked() -> None:
+    page = b"<html>You are tok!en~session.0123456789abcdef, called at https://acme.quatrix.it</html>"
+    text = str(errors.malformed(Response(500, {}, page), "a page", lambda text: text))
+    assert "<html>You are ***, called at https://acme.quatrix.it</html>" in text
+
+
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"\xff\xfe", b"[" * 200_000, b"9" * 5000])
 def test_what_is_not_json_is_nothing(body: bytes) -> None:
-    assert Answer(200, {}, body).json() is None
+    assert Response(200, {}, body).json() is None
 
 
 @pytest.mark.parametrize("code", [True, "70", None, 7.5])
 def test_a_code_that_is_no_number_is_none(code: Any) -> None:
-    error = raised(Answer(400, {}, json.dumps({"code": code, "msg": "No"}).encode()))
+    error = raised(Response(400, {}, json.dumps({"code": code, "msg": "No"}).encode()))
     assert isinstance(error, api.QuatrixApiError)
     assert error.code is None

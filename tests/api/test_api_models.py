@@ -7,12 +7,12 @@ from airflow_provider_quatrix.api import Profile, Quota, SessionState, SessionSt
 
 def test_a_profile_is_read() -> None:
     body = {"id": "u1", "email": "a@b.c", "name": "A", "home_id": "h1", "is_contact": True, "more": 1}
-    assert Profile.from_answer(body) == Profile("u1", "a@b.c", "A", "h1", is_contact=True, raw=body)
+    assert Profile.from_response(body) == Profile("u1", "a@b.c", "A", "h1", is_contact=True, raw=body)
 
 
 def test_an_empty_profile_is_empty() -> None:
     body = {"id": None, "email": None}
-    assert Profile.from_answer(body) == Profile("", "", "", "", is_contact=False, raw=body)
+    assert Profile.from_response(body) == Profile("", "", "", "", is_contact=False, raw=body)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_an_empty_profile_is_empty() -> None:
     ],
 )
 def test_free_space_is_what_both_limits_leave(body: dict[str, int | None], free: int | None) -> None:
-    quota = Quota.from_answer(body)
+    quota = Quota.from_response(body)
     assert quota.free == free
     assert (quota.user_used, quota.account_used) == (body.get("user_used", 0), body.get("acc_used", 0))
 

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 from http_servers import OK, ForwardProxy, ScriptedServer, unused_port
+from noting_guard import NotingGuard
 
 from airflow_provider_quatrix import api
 from airflow_provider_quatrix.api import Transport
 from airflow_provider_quatrix.api.errors import TransportStage
+from airflow_provider_quatrix.api.messages import Request
 from airflow_provider_quatrix.api.retry import RetryPolicy
-from airflow_provider_quatrix.api.transport import Call
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
-PING = Call("GET", "session/keepalive")
+PING = Request("GET", "session/keepalive")
 TOKEN = {"X-Auth-Token": "a-session-id"}
 POLICY = RetryPolicy(deadline=5.0, attempts=1)
 GREETING = "Basic " + base64.b64encode(b"me:pa/ss+word").decode()
@@ -71,7 +72,7 @@ def test_the_connections_proxy_goes_before_the_environments(
     assert len(proxy.asked) == 1
 
 
-def test_https_goes_through_a_tunnel_that_sees_no_token(quatrix_emulator_tls: EmulatorHandle) -> None:
+def test_https_goes_through_a_tunnel_that_sees_no_token(quatrix_emulator_tls: EmulatorClient) -> None:
     url = quatrix_emulator_tls.url
     with ForwardProxy() as proxy:
         over = Transport(url, proxy=proxy.url, verify=quatrix_emulator_tls.ca_file, policy=POLICY)
@@ -107,6 +108,20 @@ def test_a_proxy_that_is_down_is_named_as_such() -> None:
         over.send(PING, TOKEN)
     assert error.value.stage is TransportStage.PROXY
     assert "pa55word" not in repr(error.value)
+
+
+def test_a_tunnel_that_is_refused_sent_nothing_but_the_wish_for_it() -> None:
+    guard = NotingGuard()
+    call = Request("GET", "x", guard=guard)
+    with ForwardProxy(wants="nothing that anybody has") as proxy:
+        with pytest.raises(api.QuatrixTransportError) as error:
+            Transport("https://acme.example", proxy=proxy.url, policy=POLICY).send(call, TOKEN)
+        assert not error.value.sent
+        assert guard.noted == ["try", "unsent"]
+        with pytest.raises(api.QuatrixApiError):
+            Transport("http://acme.example", proxy=proxy.url, policy=POLICY).send(call, TOKEN)
+    assert guard.noted == ["try", "unsent", "try"]
+    assert len(proxy.asked) == 2
 
 
 def test_a_proxy_that_drips_its_answer_is_cut_off() -> None:

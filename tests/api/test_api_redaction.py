@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import base64
 import gc
 import logging
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from forked import status_of_child
 
-from airflow_provider_quatrix.api import FixedSession, QuatrixClient, Transport
+from airflow_provider_quatrix.api import ApiKeyAuthorizer, FixedSession, QuatrixClient, SessionCalls, Transport
 from airflow_provider_quatrix.api.auth import Credentials
 from airflow_provider_quatrix.api.redaction import Redactor
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 UUID = "0b3f2a6e-7d0c-4d5e-9a51-3f6f2f0d9c11"
 
@@ -21,7 +23,14 @@ UUID = "0b3f2a6e-7d0c-4d5e-9a51-3f6f2f0d9c11"
 def test_known_secrets_are_masked_in_every_form() -> None:
     redactor = Redactor()
     redactor.add('p&ss "wörd"/+', None, "", "abc")
-    for form in ('p&ss "wörd"/+', "p%26ss+%22w%C3%B6rd%22%2F%2B", r"p&ss \"w\u00f6rd\"/+", r"p&ss \"wörd\"/+"):
+    for form in (
+        'p&ss "wörd"/+',
+        "p%26ss+%22w%C3%B6rd%22%2F%2B",
+        r"p&ss \"w\u00f6rd\"/+",
+        r"p&ss \"wörd\"/+",
+        # UTF-8 taken for Latin-1, as in what a server sends in place of a status line.
+        'p&ss "wÃ¶rd"/+',
+    ):
         assert redactor(f"before {form} after") == "before *** after"
     assert redactor("abc") == "abc"
 
@@ -59,6 +68,53 @@ def test_harmless_text_stays(text: str) -> None:
     assert Redactor()(text) == text
 
 
+def test_a_password_is_masked_as_pages_and_headers_hold_it() -> None:
+    redactor = Redactor()
+    redactor.keep('p&ss/"wörd"', None, "", "abc")
+    for form in ("p&amp;ss/&quot;wörd&quot;", "p%26ss/%22w%C3%B6rd%22", "p%26ss%2F%22w%C3%B6rd%22", "cCZzcy8id8O2cmQi"):
+        assert redactor(f"before {form} after") == "before *** after"
+
+
+@pytest.mark.parametrize("announce", [False, True])
+def test_what_stays_valid_is_masked_however_much_else_comes_by(announce: bool) -> None:
+    redactor = Redactor()
+    redactor.keep("the-password")
+    redactor.add("the-first-link")
+    for number in range(2000):
+        redactor.add(f"upload-key-{number:04}", announce=announce)
+    assert redactor("the-password") == "***"
+    assert redactor("upload-key-1999") == "***"
+    assert redactor("the-first-link") == "the-first-link"
+    assert redactor("upload-key-0000") == "upload-key-0000"
+
+
+def test_what_came_by_first_may_be_kept_later() -> None:
+    heard: list[str] = []
+    redactor = Redactor(on_secret=heard.append)
+    redactor.add("the-password", announce=False)
+    redactor.keep("the-password")
+    redactor.keep("the-password")
+    assert sorted(heard) == ["dGhlLXBhc3N3b3Jk", "the-password"]
+    for number in range(1000):
+        redactor.add(f"upload-key-{number:04}")
+    assert redactor("the-password") == "***"
+
+
+def test_a_long_life_forgets_no_secret_of_the_connection(quatrix_emulator: EmulatorClient) -> None:
+    secret = "JBSWY3DPEHPK3PXP"
+    over = Transport(quatrix_emulator.url, proxy=f"http://me:proxy-pa55word@{quatrix_emulator.url[7:]}")
+    over = Transport(quatrix_emulator.url, redactor=over.redactor)
+    quatrix_emulator.add_api_key("the-long-lived-key", EMAIL)
+    QuatrixClient(over, ApiKeyAuthorizer("the-long-lived-key")).profile()
+    quatrix_emulator.add_user("pin@example.com", PASSWORD, pin="73519")
+    SessionCalls(over).login(Credentials("pin@example.com", PASSWORD, totp_secret=secret, pin="73519"))
+    for number in range(1500):
+        over.redactor.add(f"upload-key-{number:04}", announce=False)
+    basic = base64.b64encode(f"pin@example.com:{PASSWORD}".encode()).decode()
+    for kept in ("the-long-lived-key", "proxy-pa55word", PASSWORD, secret, "73519", basic):
+        assert over.redactor.known(kept) == "***"
+
+
 def test_the_host_application_hears_of_each_secret_once() -> None:
     heard: list[str] = []
     redactor = Redactor(on_secret=heard.append)
@@ -85,16 +141,17 @@ def wire_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_token_in_the_address_is_in_no_debug_line(
-    quatrix_emulator: EmulatorHandle, caplog: pytest.LogCaptureFixture
+    quatrix_emulator: EmulatorClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = "pa/ss+ed=&proof"
     quatrix_emulator.configure(unblock_get=True, captcha_tokens=[token])
-    client = QuatrixClient(Transport(quatrix_emulator.url), unblock_method="GET")
-    session_id = client.login(Credentials(EMAIL, PASSWORD))
+    over = Transport(quatrix_emulator.url)
+    calls = SessionCalls(over, unblock_method="GET")
+    session_id = calls.login(Credentials(EMAIL, PASSWORD))
     quatrix_emulator.block_session(session_id)
     with caplog.at_level(logging.DEBUG):
-        assert client.unblock_captcha(token, session_id)
-    client.close()
+        assert calls.unblock(token, session_id)
+    over.close()
     lines = [line for line in wire_lines(caplog) if "unblock-captcha" in line]
     assert len(lines) == 1
     assert "unblock-captcha?token=*** HTTP" in lines[0]
@@ -161,8 +218,16 @@ def test_clients_come_and_go_while_others_log() -> None:
     assert failures == []
 
 
-def test_a_client_shows_no_secret(quatrix_emulator: EmulatorHandle) -> None:
-    client = QuatrixClient(Transport(quatrix_emulator.url), session=FixedSession("secret-session"), api_key="the-key")
-    shown = repr([client, client.session, client.transport, client.transport.redactor])
+def test_a_client_shows_no_secret(quatrix_emulator: EmulatorClient) -> None:
+    over = Transport(quatrix_emulator.url)
+    shown = ""
+    for authorizer in (FixedSession("secret-session"), ApiKeyAuthorizer("the-key")):
+        shown += repr([QuatrixClient(over, authorizer), authorizer, over, over.redactor, SessionCalls(over)])
     assert "secret-session" not in shown
     assert "the-key" not in shown
+
+
+def test_a_child_forked_while_a_secret_is_added_can_add_its_own() -> None:
+    redactor = Redactor()
+    with redactor._lock:
+        assert status_of_child(lambda: redactor.add("a-secret-of-the-child")) == 0

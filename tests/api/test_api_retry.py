@@ -7,7 +7,8 @@ import pytest
 
 from airflow_provider_quatrix import api
 from airflow_provider_quatrix.api.errors import TransportStage
-from airflow_provider_quatrix.api.retry import Repeat, RetryPolicy, may_repeat, parse_retry_after, pause
+from airflow_provider_quatrix.api.messages import Repeat
+from airflow_provider_quatrix.api.retry import RetryPolicy, may_repeat, parse_retry_after, pause
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 POLICY = RetryPolicy(first_pause=0.5, longest_pause=30.0)
@@ -48,6 +49,9 @@ def test_retry_after_is_read_as_seconds_and_as_date(value: str | None, seconds: 
         (api.QuatrixTransportError("", TransportStage.TLS), set()),
         (api.QuatrixTransportError("", TransportStage.SETTINGS), set()),
         (api.QuatrixTransportError("", TransportStage.SENT), {SAFE}),
+        (api.QuatrixTransportError("", TransportStage.SENT, sent=False), ALL),
+        (api.QuatrixTransportError("", TransportStage.ADDRESS, sent=True), {SAFE}),
+        (api.QuatrixTransportError("", TransportStage.TLS, sent=True), set()),
         (api.QuatrixRateLimited(429), {SAFE, REFUSED}),
         (api.QuatrixApiError(500), {SAFE}),
         (api.QuatrixApiError(501), set()),
@@ -65,6 +69,8 @@ def test_retry_after_is_read_as_seconds_and_as_date(value: str | None, seconds: 
         (api.QuatrixAuthenticationError(401, 83), set()),
         (api.QuatrixMfaRequired(207, 71), set()),
         (api.QuatrixCaptchaRequired(401, 70), set()),
+        (api.QuatrixCaptchaRequired(429, 70), set()),
+        (api.QuatrixCaptchaRequired(503), set()),
         (api.QuatrixNotFound(404, 20), set()),
         (api.QuatrixLoginBudgetExhausted(retry_after=1.0, limit=12, window=900.0), set()),
         (KeyError("a bug"), set()),
@@ -83,7 +89,7 @@ def test_pauses_grow_to_a_limit_and_differ(attempt: int, longest: float) -> None
 
 def test_a_wish_of_the_server_is_followed_unless_it_is_no_pause() -> None:
     assert pause(api.QuatrixRateLimited(429, retry_after=77.0), 1, POLICY, 0.5) == 77.0
-    assert pause(api.QuatrixResponseError("", 503, retry_after=3.0), 4, POLICY, 0.5) == 3.0
+    assert pause(api.QuatrixResponseError("", 503, retry_after=7.0), 4, POLICY, 0.5) == 7.0
     assert pause(api.QuatrixRateLimited(429, retry_after=0.0), 1, POLICY, 0.0) == 0.25
 
 
@@ -101,9 +107,16 @@ class Failing:
         return "done"
 
 
-def run(policy: RetryPolicy, call: Failing, repeat: Repeat = SAFE, deadline: float | None = None) -> list[float]:
+def run(
+    policy: RetryPolicy,
+    call: Failing,
+    repeat: Repeat = SAFE,
+    deadline: float | None = None,
+    most_sent: int | None = None,
+) -> list[float]:
     pauses: list[float] = []
-    assert policy.retrying(repeat, deadline or policy.deadline, sleep=pauses.append)(call) == "done"
+    retrying = policy.retrying(repeat, deadline or policy.deadline, most_sent=most_sent, sleep=pauses.append)
+    assert retrying(call) == "done"
     return pauses
 
 
@@ -145,3 +158,18 @@ def test_what_must_not_be_repeated_is_not() -> None:
     with pytest.raises(api.QuatrixApiError):
         run(RetryPolicy(), call, REFUSED)
     assert call.tries == 1
+
+
+def test_only_tries_that_were_sent_count_where_few_may_be() -> None:
+    call = Failing(api.QuatrixApiError(503))
+    with pytest.raises(api.QuatrixApiError):
+        run(RetryPolicy(), call, most_sent=2)
+    assert call.tries == 2
+    call = Failing(api.QuatrixTransportError("nobody there"))
+    with pytest.raises(api.QuatrixTransportError):
+        run(RetryPolicy(attempts=5), call, most_sent=2)
+    assert call.tries == 5
+    call = Failing(api.QuatrixTransportError("gone", TransportStage.SENT))
+    with pytest.raises(api.QuatrixTransportError):
+        run(RetryPolicy(attempts=5), call, most_sent=2)
+    assert call.tries == 2

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import logging
-import os
 import re
 import threading
 import time
@@ -13,26 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import urllib3
+from forked import status_of_child
 from http_servers import OK, ScriptedServer, answer, unused_port
+from noting_guard import NotingGuard
 
 from airflow_provider_quatrix import __version__, api
-from airflow_provider_quatrix.api import FixedSession, QuatrixClient, Transport
+from airflow_provider_quatrix.api import FixedSession, QuatrixClient, SessionCalls, Transport
 from airflow_provider_quatrix.api.auth import Credentials
 from airflow_provider_quatrix.api.deadline import DeadlineAdapter, answers_by
 from airflow_provider_quatrix.api.errors import TransportStage
-from airflow_provider_quatrix.api.retry import Repeat, RetryPolicy
-from airflow_provider_quatrix.api.transport import Call
+from airflow_provider_quatrix.api.messages import Repeat, Request
+from airflow_provider_quatrix.api.redirects import next_url
+from airflow_provider_quatrix.api.retry import RetryPolicy
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 ONCE = RetryPolicy(deadline=5.0, attempts=1)
 BRIEF = RetryPolicy(deadline=0.4, attempts=3, first_pause=0.01)
-PING = Call("GET", "session/keepalive")
+PING = Request("GET", "session/keepalive")
 TOKEN = {"X-Auth-Token": "0b3f2a6e-7d0c-4d5e-9a51-3f6f2f0d9c11"}
 BASIC = base64.b64encode(f"{EMAIL}:{PASSWORD}".encode()).decode()
 
@@ -42,7 +46,7 @@ def transport(url: str, **kwargs: Any) -> Transport:
 
 
 def login(over: Transport) -> str:
-    return QuatrixClient(over).login(Credentials(EMAIL, PASSWORD))
+    return SessionCalls(over).login(Credentials(EMAIL, PASSWORD))
 
 
 def raw(reply: bytes) -> ScriptedServer:
@@ -52,7 +56,7 @@ def raw(reply: bytes) -> ScriptedServer:
 # TLS
 
 
-def test_the_given_authority_is_trusted(quatrix_emulator_tls: EmulatorHandle) -> None:
+def test_the_given_authority_is_trusted(quatrix_emulator_tls: EmulatorClient) -> None:
     assert login(transport(quatrix_emulator_tls.url, verify=quatrix_emulator_tls.ca_file))
 
 
@@ -64,7 +68,7 @@ def other_authority(folder: Path) -> str:
     return str(path)
 
 
-def test_another_authority_is_not(quatrix_emulator_tls: EmulatorHandle, tmp_path: Path) -> None:
+def test_another_authority_is_not(quatrix_emulator_tls: EmulatorClient, tmp_path: Path) -> None:
     for verify in (True, other_authority(tmp_path)):
         over = transport(quatrix_emulator_tls.url, verify=verify, policy=RetryPolicy())
         with pytest.raises(api.QuatrixTransportError, match="give the file of the CA") as error:
@@ -75,13 +79,13 @@ def test_another_authority_is_not(quatrix_emulator_tls: EmulatorHandle, tmp_path
 
 
 def test_not_to_verify_is_warned_of_once(
-    quatrix_emulator_tls: EmulatorHandle, caplog: pytest.LogCaptureFixture
+    quatrix_emulator_tls: EmulatorClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         over = transport(quatrix_emulator_tls.url, verify=False)
         session_id = login(over)
-        QuatrixClient(over, session=FixedSession(session_id)).keepalive()
+        QuatrixClient(over, FixedSession(session_id)).keepalive()
     assert [str(warning.message) for warning in seen if "Unverified" in str(warning.message)] == []
     said = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(said) == 1
@@ -91,7 +95,7 @@ def test_not_to_verify_is_warned_of_once(
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_connections_authority_goes_before_the_environments(
-    quatrix_emulator_tls: EmulatorHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    quatrix_emulator_tls: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, other_authority(tmp_path))
     assert login(transport(quatrix_emulator_tls.url, verify=quatrix_emulator_tls.ca_file))
@@ -99,19 +103,19 @@ def test_the_connections_authority_goes_before_the_environments(
 
 
 def test_the_environments_authority_counts_where_the_connection_names_none(
-    quatrix_emulator_tls: EmulatorHandle, monkeypatch: pytest.MonkeyPatch
+    quatrix_emulator_tls: EmulatorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(quatrix_emulator_tls.ca_file))
     assert login(transport(quatrix_emulator_tls.url))
 
 
-def test_a_missing_authority_file_is_named(quatrix_emulator_tls: EmulatorHandle, tmp_path: Path) -> None:
+def test_a_missing_authority_file_is_named(quatrix_emulator_tls: EmulatorClient, tmp_path: Path) -> None:
     with pytest.raises(api.QuatrixTransportError, match="correct `verify`") as error:
         login(transport(quatrix_emulator_tls.url, verify=str(tmp_path / "none.pem"), policy=RetryPolicy()))
     assert error.value.stage is TransportStage.TLS
 
 
-def test_a_file_that_is_no_certificate_is_a_tls_failure(quatrix_emulator_tls: EmulatorHandle, tmp_path: Path) -> None:
+def test_a_file_that_is_no_certificate_is_a_tls_failure(quatrix_emulator_tls: EmulatorClient, tmp_path: Path) -> None:
     (tmp_path / "odd.pem").write_text("hello")
     with pytest.raises(api.QuatrixTransportError) as error:
         login(transport(quatrix_emulator_tls.url, verify=str(tmp_path / "odd.pem"), policy=RetryPolicy()))
@@ -125,7 +129,7 @@ def test_https_to_a_plain_server_is_a_tls_failure() -> None:
     assert error.value.stage is TransportStage.TLS
 
 
-def test_a_connection_cut_under_tls_is_no_bad_certificate(quatrix_emulator_tls: EmulatorHandle) -> None:
+def test_a_connection_cut_under_tls_is_no_bad_certificate(quatrix_emulator_tls: EmulatorClient) -> None:
     over = transport(quatrix_emulator_tls.url, verify=quatrix_emulator_tls.ca_file)
     quatrix_emulator_tls.fault("session/keepalive", cut="connection")
     with pytest.raises(api.QuatrixTransportError, match="broke before the answer") as error:
@@ -143,7 +147,7 @@ def test_a_server_that_hangs_up_in_the_handshake_is_no_bad_certificate() -> None
 # Credentials
 
 
-def test_netrc_is_never_used(quatrix_emulator: EmulatorHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_is_never_used(quatrix_emulator: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\ndefault login somebody password else\n")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -173,7 +177,7 @@ def test_the_user_agent_names_the_product() -> None:
     assert agents[1].startswith(f"airflow-provider-quatrix/{__version__} ")
 
 
-def test_credentials_that_no_header_can_hold_are_not_repeated(quatrix_emulator: EmulatorHandle) -> None:
+def test_credentials_that_no_header_can_hold_are_not_repeated(quatrix_emulator: EmulatorClient) -> None:
     for value in ("secret\nkey", "secret–key"):  # noqa: RUF001 - a dash that Latin-1 lacks
         with pytest.raises(api.QuatrixTransportError, match="cannot be sent") as error:
             transport(quatrix_emulator.url, policy=RetryPolicy()).send(PING, {"Authorization": f"Bearer {value}"})
@@ -203,17 +207,17 @@ def test_a_connection_that_the_server_ended_meanwhile_costs_no_failure() -> None
 
     with ScriptedServer(answering) as server:
         over = transport(server.url)
-        over.send(Call("GET", "x", repeat=Repeat.UNSENT), TOKEN)
+        over.send(Request("GET", "x", repeat=Repeat.UNSENT), TOKEN)
         while server.connections < 1:
             time.sleep(0.01)
         time.sleep(0.05)
-        over.send(Call("GET", "x", repeat=Repeat.UNSENT), TOKEN)
+        over.send(Request("GET", "x", repeat=Repeat.UNSENT), TOKEN)
     assert server.connections == 2
 
 
-def test_threads_share_a_client(quatrix_emulator: EmulatorHandle) -> None:
-    client = QuatrixClient(transport(quatrix_emulator.url))
-    client.session = FixedSession(client.login(Credentials(EMAIL, PASSWORD)))
+def test_threads_share_a_client(quatrix_emulator: EmulatorClient) -> None:
+    over = transport(quatrix_emulator.url)
+    client = QuatrixClient(over, FixedSession(login(over)))
     emails: list[str] = []
     threads = [
         threading.Thread(target=lambda: [emails.append(client.profile().email) for _ in range(5)]) for _ in range(8)
@@ -229,14 +233,7 @@ def test_a_forked_child_opens_connections_of_its_own() -> None:
     with raw(OK) as server:
         over = transport(server.url)
         over.send(PING, TOKEN)
-        child = os.fork()
-        if child == 0:  # pragma: no cover - in a process that is not measured
-            status = 1
-            with suppress(BaseException):
-                over.send(PING, TOKEN)
-                status = 0
-            os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert status_of_child(lambda: over.send(PING, TOKEN)) == 0
         over.send(PING, TOKEN)
     assert len(server.heads) == 3
     assert server.connections == 2
@@ -257,13 +254,12 @@ def test_an_unknown_host_cannot_be_reached() -> None:
 
 def test_a_closed_port_cannot_be_reached() -> None:
     port = unused_port()
-    calls: list[str] = []
-    call = Call(
+    guard = NotingGuard()
+    call = Request(
         "GET",
         "x",
         repeat=Repeat.UNSENT,
-        before_try=lambda: calls.append("try"),
-        after_unsent=lambda: calls.append("back"),
+        guard=guard,
     )
     with pytest.raises(api.QuatrixTransportError) as error:
         transport(f"http://127.0.0.1:{port}", policy=RetryPolicy(attempts=2, first_pause=0.01)).send(call, TOKEN)
@@ -271,7 +267,87 @@ def test_a_closed_port_cannot_be_reached() -> None:
         f"http://127.0.0.1:{port} cannot be reached: "
         "Failed to establish a new connection: [Errno 111] Connection refused"
     )
-    assert calls == ["try", "back"] * 2
+    assert guard.noted == ["try", "unsent"] * 2
+
+
+def counted(over: Transport, repeat: Repeat = Repeat.SAFE, path: str = "x") -> tuple[list[str], api.QuatrixError]:
+    """Send a call that fails, and return what was noted of its tries."""
+    guard = NotingGuard()
+    call = Request(
+        "GET",
+        path,
+        repeat=repeat,
+        guard=guard,
+    )
+    with pytest.raises(api.QuatrixError) as error:
+        over.send(call, TOKEN)
+    return guard.noted, error.value
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        answer("401 No", b"{}", Content_Length="500"),
+        answer("200 OK", b"<html>"),
+        answer("302 Found", Location="http://[::1"),
+    ],
+    ids=["nothing", "nonsense", "two lengths", "page", "bad redirect"],
+)
+def test_what_was_answered_was_sent(reply: bytes) -> None:
+    def answering(connection: socket.socket, _: str) -> None:
+        connection.sendall(reply)
+        connection.shutdown(1)
+
+    with ScriptedServer(answering) as server:
+        noted, error = counted(transport(server.url))
+    assert noted == ["try"]
+    assert len(server.heads) == 1
+    if isinstance(error, api.QuatrixTransportError):
+        assert (error.stage, error.sent) == (TransportStage.SENT, True)
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+def test_a_redirect_that_leads_nowhere_was_answered_all_the_same(repeat: Repeat) -> None:
+    def answering(connection: socket.socket, _: str) -> None:
+        to = f"https://127.0.0.1:{server.port}/api/1.0/x"
+        connection.sendall(answer("301 Moved", Location=to, Connection="close"))
+
+    with ScriptedServer(answering) as server:
+        noted, error = counted(transport(server.url, policy=RetryPolicy(first_pause=0.01)), repeat)
+    assert isinstance(error, api.QuatrixTransportError)
+    assert (error.stage, error.sent) == (TransportStage.TLS, True)
+    assert noted == ["try"]
+
+
+def test_a_redirect_to_where_nobody_listens_any_more_is_no_reason_to_send_a_code_again() -> None:
+    def answering(connection: socket.socket, _: str) -> None:
+        server.stop_listening()
+        connection.sendall(answer("307 Moved", Location="/elsewhere", Connection="close"))
+
+    with ScriptedServer(answering) as server:
+        over = transport(server.url, policy=RetryPolicy(attempts=3, first_pause=0.01))
+        noted, error = counted(over, Repeat.UNSENT)
+    assert isinstance(error, api.QuatrixTransportError)
+    assert (error.stage, error.sent) == (TransportStage.ADDRESS, True)
+    assert noted == ["try"]
+    assert len(server.heads) == 1
+
+
+def test_what_ends_in_the_handshake_was_not_sent() -> None:
+    rude = ScriptedServer(lambda *_: None, speaks_http=False)
+    with rude:
+        over = transport(f"https://127.0.0.1:{rude.port}", policy=RetryPolicy(attempts=2, first_pause=0.01))
+        noted, error = counted(over, Repeat.UNSENT)
+    assert isinstance(error, api.QuatrixTransportError)
+    assert (error.stage, error.sent) == (TransportStage.SENT, False)
+    assert noted == ["try", "unsent"] * 2
+
+
+def test_what_cannot_be_sent_was_not() -> None:
+    assert counted(transport("http://a..b"))[0] == ["try", "unsent"]
+    assert counted(transport("http://127.0.0.1:1"), path="http://[::1")[0] == ["try", "unsent"]
 
 
 # Redirects
@@ -288,13 +364,50 @@ def test_a_redirect_to_another_host_is_not_followed() -> None:
     assert "http://127.0.0.1" in str(error.value)
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_that_takes_off_the_encryption_is_not_followed(
+    quatrix_emulator_tls: EmulatorClient, status: int
+) -> None:
+    with raw(OK) as plain:
+        to = f"{plain.url}/api/1.0/session/keepalive"
+        quatrix_emulator_tls.fault("session/keepalive", status=status, headers={"Location": to})
+        over = transport(quatrix_emulator_tls.url, verify=quatrix_emulator_tls.ca_file)
+        with pytest.raises(api.QuatrixResponseError, match=r"redirects to http://127\.0\.0\.1, where no credentials"):
+            over.send(PING, TOKEN)
+    assert plain.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "followed"),
+    [
+        ("https://acme.quatrix.it/a", "/b", "https://acme.quatrix.it/b"),
+        ("https://acme.quatrix.it/a", "https://ACME.quatrix.it:443/b", "https://ACME.quatrix.it:443/b"),
+        ("http://acme.quatrix.it/a", "https://acme.quatrix.it/a", "https://acme.quatrix.it/a"),
+        ("http://acme.quatrix.it:8580/a", "https://acme.quatrix.it:8580/a", "https://acme.quatrix.it:8580/a"),
+        ("http://acme.quatrix.it:8580/a", "https://acme.quatrix.it/a", None),
+        ("https://acme.quatrix.it/a", "http://acme.quatrix.it/a", None),
+        ("https://acme.quatrix.it:8443/a", "http://acme.quatrix.it:8443/a", None),
+        ("https://acme.quatrix.it:80/a", "http://acme.quatrix.it/a", None),
+        ("https://acme.quatrix.it/a", "//acme.quatrix.it:8443/a", None),
+        ("https://acme.quatrix.it/a", "https://login.quatrix.it/a", None),
+    ],
+)
+def test_credentials_stay_on_the_host_and_encrypted(url: str, location: str, followed: str | None) -> None:
+    if followed is not None:
+        assert next_url("GET", url, 302, location) == followed
+        return
+    with pytest.raises(api.QuatrixResponseError, match="where no credentials are sent") as error:
+        next_url("GET", url, 302, location)
+    assert error.value.status == 302
+
+
 @pytest.mark.parametrize(("status", "method"), [(301, "GET"), (302, "GET"), (307, "POST"), (308, "POST")])
 def test_a_redirect_on_the_same_host_is_followed(status: int, method: str) -> None:
     def answering(connection: socket.socket, head: str) -> None:
         connection.sendall(OK if "/elsewhere" in head else answer(f"{status} Moved", Location="/elsewhere"))
 
     with ScriptedServer(answering) as server:
-        assert transport(server.url).send(Call(method, "x", json={"a": 1}), TOKEN).status == 200
+        assert transport(server.url).send(Request(method, "x", json={"a": 1}), TOKEN).status == 200
     assert [head.split()[1] for head in server.heads] == ["/api/1.0/x", "/elsewhere"]
     assert all(TOKEN["X-Auth-Token"] in head for head in server.heads)
     assert all('{"a": 1}' in head for head in server.heads)
@@ -303,7 +416,7 @@ def test_a_redirect_on_the_same_host_is_followed(status: int, method: str) -> No
 @pytest.mark.parametrize("status", [301, 302, 303])
 def test_a_redirect_that_would_turn_a_post_into_a_get_is_not_followed(status: int) -> None:
     with raw(answer(f"{status} Moved", Location="/elsewhere")) as server, pytest.raises(api.QuatrixResponseError):
-        transport(server.url).send(Call("POST", "x", json={}), TOKEN)
+        transport(server.url).send(Request("POST", "x", json={}), TOKEN)
     assert len(server.heads) == 1
 
 
@@ -392,12 +505,60 @@ def test_an_opened_answer_is_read_without_the_deadline() -> None:
 
 
 def test_time_that_is_up_is_up_for_what_has_come_already() -> None:
-    with requests.Session() as session, raw(OK) as server:
+    with requests.Session() as session, raw(answer("200 OK", b"x" * 100_000)) as server:
         session.mount("http://", DeadlineAdapter())
-        assert session.get(server.url, timeout=5).ok
-        with answers_by(time.monotonic() - 1), pytest.raises(requests.ReadTimeout):
+        response = session.get(server.url, timeout=5, stream=True)
+        with response, answers_by(time.monotonic() - 1), pytest.raises(urllib3.exceptions.ReadTimeoutError):
+            response.raw.read()
+        with answers_by(time.monotonic() - 1), pytest.raises(requests.ConnectionError, match="timed out"):
             session.get(server.url, timeout=5)
-        assert session.get(server.url).ok
+        assert session.get(server.url, timeout=5).ok
+    assert len(server.heads) == 2
+
+
+def test_a_server_that_takes_a_body_too_slowly_is_cut_off() -> None:
+    """Each block that it takes would give it as long again, by the connection's own time limit."""
+    took: list[int] = []
+
+    def taking(connection: socket.socket, _: str) -> None:
+        with suppress(OSError):
+            for _ in range(300):
+                took.append(len(connection.recv(65536)))
+                time.sleep(0.02)
+
+    size = 32 * 1024 * 1024
+    # Its declared size is left out, as it would add half an hour.
+    call = Request("POST", "x", body=lambda: Sized(size), repeat=Repeat.SAFE)
+    with ScriptedServer(taking, speaks_http=False) as server, pytest.raises(api.QuatrixTransportError) as error:
+        transport(server.url, policy=BRIEF).send(call, TOKEN)
+    assert error.value.sent
+    assert len(took) < 300
+    assert server.connections == 1
+
+
+class Sized(io.BytesIO):
+    """So many bytes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(b"x" * size)
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+
+def test_a_large_body_gets_the_time_that_it_needs() -> None:
+    def answering(connection: socket.socket, _: str) -> None:
+        time.sleep(0.4)
+        connection.sendall(OK)
+
+    size = 64 * 1024
+    policy = RetryPolicy(deadline=0.1, attempts=1)
+    with ScriptedServer(answering) as server:
+        over = transport(server.url, policy=policy)
+        assert over.send(Request("POST", "x", body=lambda: Sized(size), body_size=size), TOKEN).status == 200
+        with pytest.raises(api.QuatrixTransportError):
+            over.send(Request("POST", "x", body=lambda: Sized(size)), TOKEN)
 
 
 def test_a_limit_ends_with_its_block_and_is_the_threads_own() -> None:
@@ -439,7 +600,7 @@ def test_an_endless_body_ends() -> None:
                 sent[0] += 65536
 
     with ScriptedServer(answering) as server, pytest.raises(api.QuatrixResponseError, match="does not end") as error:
-        transport(server.url, largest_answer=1_000_000).send(PING, TOKEN)
+        transport(server.url, largest_response=1_000_000).send(PING, TOKEN)
     assert not error.value.cut
     assert sent[0] < 100_000_000
 
@@ -450,7 +611,7 @@ def test_a_body_that_unpacks_without_end_ends() -> None:
         raw(answer("200 OK", bomb, Content_Encoding="gzip")) as server,
         pytest.raises(api.QuatrixResponseError, match="does not end"),
     ):
-        transport(server.url, largest_answer=1_000_000).send(PING, TOKEN)
+        transport(server.url, largest_response=1_000_000).send(PING, TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -496,6 +657,14 @@ def test_each_further_try_is_told_without_secrets(caplog: pytest.LogCaptureFixtu
     assert pauses == [7.0]
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider_quatrix")]
     assert lines == ["no *** (HTTP 503); trying again in 7.0 s"]
+
+
+def test_a_page_may_say_when_to_ask_again_too() -> None:
+    replies = iter([answer("503 No", b"<html>Busy</html>", Retry_After="7"), OK])
+    pauses: list[float] = []
+    with ScriptedServer(lambda connection, _: connection.sendall(next(replies))) as server:
+        transport(server.url, policy=RetryPolicy(), sleep=pauses.append).send(PING, TOKEN)
+    assert pauses == [7.0]
 
 
 def test_a_transport_shows_its_address_only() -> None:

@@ -32,6 +32,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
         pytest.param("import", marks=needs_airflow_3),
         "large",
         "small",
+        "mirror",
         "listing",
         "memory",
     ],

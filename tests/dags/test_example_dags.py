@@ -14,7 +14,7 @@ from dag_runs import AIRFLOW_3, logged_cleanly, once, run
 from airflow_provider_quatrix.pytest_plugin import EMAIL
 
 if TYPE_CHECKING:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
 
@@ -85,7 +85,7 @@ def test_all_files_are_read_without_network_connection_or_warning() -> None:
 
 
 def test_reading_the_session_examples_imports_nothing_slow() -> None:
-    names = ["session_lifecycle", "captcha_gate", "keepalive", "person_in_the_loop"]
+    names = ["session_lifecycle", "captcha_gate", "keepalive", "canary", "person_in_the_loop"]
     assert read([f"quatrix_{name}.py" for name in names])[1] == []
 
 
@@ -101,7 +101,7 @@ def test_every_file_says_what_it_shows_and_marks_what_the_documentation_quotes(n
     assert starts == ends
 
 
-def test_the_lifecycle_signs_in_once_and_out_once(quatrix_emulator: EmulatorHandle) -> None:
+def test_the_lifecycle_signs_in_once_and_out_once(quatrix_emulator: EmulatorClient) -> None:
     outcome = run(example("quatrix_session_lifecycle"))
     assert outcome.state == "success"
     assert set(outcome.states.values()) == {"success"}
@@ -111,7 +111,7 @@ def test_the_lifecycle_signs_in_once_and_out_once(quatrix_emulator: EmulatorHand
     assert quatrix_emulator.sessions == []
 
 
-def test_the_lifecycle_signs_out_after_a_failure_in_the_middle(quatrix_emulator: EmulatorHandle) -> None:
+def test_the_lifecycle_signs_out_after_a_failure_in_the_middle(quatrix_emulator: EmulatorClient) -> None:
     quatrix_emulator.fault("profile", status=403, body={"code": 50, "msg": "Forbidden"}, after=2)
     outcome = run(example("quatrix_session_lifecycle"))
     assert outcome.state == "failed"
@@ -123,14 +123,14 @@ def test_the_lifecycle_signs_out_after_a_failure_in_the_middle(quatrix_emulator:
     assert (quatrix_emulator.logins, quatrix_emulator.counters["logouts"]) == (1, 1)
 
 
-def test_the_lifecycle_renews_a_session_that_ends_in_the_middle(quatrix_emulator: EmulatorHandle) -> None:
+def test_the_lifecycle_renews_a_session_that_ends_in_the_middle(quatrix_emulator: EmulatorClient) -> None:
     quatrix_emulator.fault("profile", status=401, body={"code": 70, "msg": "Not authorized"}, after=2)
     assert run(example("quatrix_session_lifecycle")).state == "success"
     assert (quatrix_emulator.logins, quatrix_emulator.counters["logouts"]) == (2, 1)
 
 
 def test_the_gate_waits_for_a_person_without_any_login(
-    quatrix_emulator: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    quatrix_emulator: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
@@ -145,20 +145,33 @@ def test_the_gate_waits_for_a_person_without_any_login(
     logged_cleanly(capfd)
 
 
-def test_the_gate_is_open_where_nothing_is_blocked(quatrix_emulator: EmulatorHandle) -> None:
+def test_the_gate_is_open_where_nothing_is_blocked(quatrix_emulator: EmulatorClient) -> None:
     assert run(example("quatrix_captcha_gate")).states == {"gate": "success", "work": "success"}
     assert quatrix_emulator.logins == 1
 
 
-def test_keepalive_keeps_what_there_is(quatrix_emulator: EmulatorHandle) -> None:
+def test_keepalive_keeps_what_there_is(quatrix_emulator: EmulatorClient) -> None:
     dag = example("quatrix_keepalive")
     for _ in range(2):
         assert run(dag).states == {"keepalive": "success"}
     assert (quatrix_emulator.logins, quatrix_emulator.calls("GET", "session/keepalive")) == (1, 2)
 
 
+def test_the_canary_leaves_nothing_behind(quatrix_emulator: EmulatorClient) -> None:
+    before = quatrix_emulator.files(EMAIL)
+    outcome = run(example("quatrix_canary"))
+    assert outcome.states == {"there_and_back": "success"}
+    assert quatrix_emulator.counters["upload_bytes"] == quatrix_emulator.counters["download_bytes"] > 0
+    assert quatrix_emulator.files(EMAIL) == before
+
+
+def test_the_canary_fails_with_the_service(quatrix_emulator: EmulatorClient) -> None:
+    quatrix_emulator.fault("upload/link", status=400, body={"code": 122, "msg": "Quota exceeded"})
+    assert run(example("quatrix_canary")).states == {"there_and_back": "failed"}
+
+
 @needs_people
-def test_nobody_is_asked_where_nothing_is_blocked(quatrix_emulator: EmulatorHandle) -> None:
+def test_nobody_is_asked_where_nothing_is_blocked(quatrix_emulator: EmulatorClient) -> None:
     outcome = run(example("quatrix_person_in_the_loop"))
     assert outcome.states == {
         "is_anything_blocked": "success",

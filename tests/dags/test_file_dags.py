@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2
     from airflow.models.dagbag import DagBag
 
 if TYPE_CHECKING:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
 
@@ -34,21 +34,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_nightly_report(quatrix_emulator: EmulatorHandle, folder: Path) -> None:
+def test_nightly_report(quatrix_emulator: EmulatorClient, folder: Path) -> None:
     dag = load("quatrix_nightly_report")
     assert quatrix_emulator.requests == 0
     for _ in range(2):  # the second run replaces what the first has stored
         outcome = run(dag)
         assert outcome.state == "success"
-    (report,) = (folder / "quatrix-reports").iterdir()
+    assert list((folder / "quatrix-reports").iterdir()) == []
     (listed,) = outcome.tasks["reports"].xcom
-    assert listed["path"] == outcome.tasks["upload"].xcom["path"] == f"/reports/{report.name}"
-    assert quatrix_emulator.read_file(EMAIL, listed["path"]) == report.read_bytes()
-    assert report.read_text().count("\n") == 1001
+    assert listed["path"] == outcome.tasks["upload"].xcom["path"]
+    assert outcome.tasks["upload"].xcom["source_deleted"]
+    assert quatrix_emulator.read_file(EMAIL, listed["path"]).count(b"\n") == 1001
     assert quatrix_emulator.logins == 1
 
 
-def test_inbound(quatrix_emulator: EmulatorHandle, folder: Path) -> None:
+def test_inbound(quatrix_emulator: EmulatorClient, folder: Path) -> None:
     dag = load("quatrix_inbound")
     assert quatrix_emulator.requests == 0
     for name in ("orders.csv", "returns.csv", "notes.txt"):
@@ -70,11 +70,15 @@ def test_inbound(quatrix_emulator: EmulatorHandle, folder: Path) -> None:
     assert quatrix_emulator.logins == 1
 
 
-def test_housekeeping(quatrix_emulator: EmulatorHandle) -> None:
+def test_housekeeping(quatrix_emulator: EmulatorClient) -> None:
     dag = load("quatrix_housekeeping")
     for name in ("a.csv", "b.csv", "c.tmp", "notes.txt", "drafts/d.txt"):
         quatrix_emulator.put_file(EMAIL, f"/reports/{name}", name.encode())
-    quatrix_emulator.advance(120)
+    quatrix_emulator.put_file(EMAIL, "/reports/.0123456789abcdef01234567.quatrix-part", b"half")
+    quatrix_emulator.advance(8 * 24 * 60 * 60)
+    for name in ("draft-b.csv", "empty.csv", "new.tmp", "drafts/new.txt"):
+        quatrix_emulator.put_file(EMAIL, f"/reports/{name}", b"" if name == "empty.csv" else b"new")
+    quatrix_emulator.advance(60)
     outcome = run(dag)
     assert outcome.state == "success"
     month = outcome.tasks["month"].xcom["path"]
@@ -83,7 +87,24 @@ def test_housekeeping(quatrix_emulator: EmulatorHandle) -> None:
         "/reports/a.csv",
         "/reports/b.csv",
         "/reports/notes.txt",
+        "/reports/draft-b.csv",
+        "/reports/empty.csv",
+        "/reports/new.tmp",
+        "/reports/drafts/new.txt",
         f"{month}/a.csv",
         f"{month}/b.csv",
     }
     assert outcome.tasks["clean"].xcom == 2
+    assert outcome.tasks["clean_up"].xcom == {"files": 1, "bytes": 4, "notes": 0}
+
+
+def test_housekeeping_on_a_day_when_nothing_is_old(quatrix_emulator: EmulatorClient) -> None:
+    quatrix_emulator.put_file(EMAIL, "/reports/a.csv", b"new")
+    quatrix_emulator.put_file(EMAIL, "/reports/new.tmp", b"new")
+    quatrix_emulator.advance(60)
+    outcome = run(load("quatrix_housekeeping"))
+    assert outcome.state == "success"
+    there = {entry["path"] for entry in quatrix_emulator.files(EMAIL) if entry["type"] == "F"}
+    assert there == {"/reports/a.csv", "/reports/new.tmp", f"{outcome.tasks['month'].xcom['path']}/a.csv"}
+    assert outcome.tasks["clean"].xcom == 0
+    assert outcome.tasks["clean_up"].xcom == {"files": 0, "bytes": 0, "notes": 0}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from demo.airflow_settings import AIRFLOW_3
+from testing.airflow_settings import AIRFLOW_3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,41 +3,86 @@ from __future__ import annotations
 import re
 import signal
 import time
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
+
+from airflow_provider_quatrix.emulator.client import EmulatorClient
+from testing.airflow_client import AirflowClient
+from testing.emulator_process import EMAIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Program
 
+ROOT = Path(__file__).parents[2]
+NEEDS_A_KEY_RING = {"quatrix_decrypt"}
 pytestmark = pytest.mark.system
 
 
-def test_both_answer_and_one_signal_stops_them(start: Callable[..., Program]) -> None:
-    program = start("demo.up")
-    printed = program.read_until("Ctrl-C stops both")
-    addresses = dict(re.findall(r"^(Airflow|Emulator): +(http://127\.0\.0\.1:\d+) ", printed, re.MULTILINE))
-    assert set(addresses) == {"Airflow", "Emulator"}, printed
-    assert requests.get(f"{addresses['Emulator']}/_emulator/state", timeout=10).json()["sessions"] == []
-    token = requests.get(f"{addresses['Airflow']}/auth/token", timeout=30).json()["access_token"]
-    connection = requests.get(
-        f"{addresses['Airflow']}/api/v2/connections/quatrix_default",
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
-    ).json()
-    assert (connection["conn_type"], connection["host"]) == ("quatrix", addresses["Emulator"])
+def addresses(printed: str) -> dict[str, str]:
+    found = dict(re.findall(r"^(Airflow|Emulator): +(http://127\.0\.0\.1:\d+) ", printed, re.MULTILINE))
+    assert set(found) == {"Airflow", "Emulator"}, printed
+    return found
 
+
+def files(emulator: EmulatorClient) -> set[tuple[str, int, float]]:
+    """Path, size and time of all files, the Trash left out."""
+    return {
+        (found["path"], found["size"], round(found["modified"], 3))
+        for found in emulator.files(EMAIL)
+        if found["type"] == "F" and not found["path"].startswith("/Trash/")
+    }
+
+
+def stop(program: Program) -> None:
     program.note_children()
     program.process.send_signal(signal.SIGINT)
     assert "Both are stopped." in program.finish(timeout=60)
     assert program.process.returncode == 0
     assert program.left_over() == []
-    for address in addresses.values():
+
+
+@pytest.mark.timeout(420)
+def test_every_example_dag_succeeds_and_the_next_start_goes_on(start: Callable[..., Program]) -> None:
+    program = start("demo.up")
+    first = addresses(program.read_until("Ctrl-C stops both"))
+    with closing(AirflowClient(first["Airflow"])) as airflow, EmulatorClient(first["Emulator"]) as emulator:
+        connection = airflow.get("connections/quatrix_default")
+        port = int(first["Emulator"].rpartition(":")[2])
+        assert (connection["conn_type"], connection["host"], connection["port"]) == (
+            "quatrix",
+            "http://127.0.0.1",
+            port,
+        )
+        assert emulator.sessions == []
+        dag_ids = sorted({path.stem for path in (ROOT / "dags").glob("*.py")} - NEEDS_A_KEY_RING)
+        for dag_id in dag_ids:
+            airflow.unpause(dag_id)
+        runs = {dag_id: airflow.trigger(dag_id) for dag_id in dag_ids}
+        assert {dag_id: airflow.wait_for_run(dag_id, runs[dag_id], 240) for dag_id in dag_ids} == dict.fromkeys(
+            dag_ids, "success"
+        )
+        # One for all, and another after the DAG that signs out at its end.
+        assert emulator.logins <= 2
+        kept = files(emulator)
+    assert any(path.startswith("/partner/archive/orders") for path, _, _ in kept)
+    stop(program)
+    for address in first.values():
         with pytest.raises(requests.ConnectionError):
             requests.get(address, timeout=5)
+
+    program = start("demo.up")
+    again = addresses(program.read_until("Ctrl-C stops both"))
+    with closing(AirflowClient(again["Airflow"])) as airflow, EmulatorClient(again["Emulator"]) as emulator:
+        for dag_id in dag_ids:
+            assert airflow.wait_for_run(dag_id, runs[dag_id], 10) == "success"
+        assert files(emulator) == kept
+    stop(program)
 
 
 def test_a_signal_while_they_start_leaves_nothing(start: Callable[..., Program]) -> None:

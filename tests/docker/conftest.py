@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from compose_file import DOCKER, interpolate_tree, read_env
+
+from testing.lab.compose import DOCKER, interpolate_tree, read_env
 
 
 @pytest.fixture(scope="session")

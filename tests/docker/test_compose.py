@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from compose_file import DOCKER, INTERPOLATION, interpolate_tree
+
+from testing.lab.compose import DOCKER, INTERPOLATION, interpolate_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ONE_SHOT = {"airflow-init"}
 WORKERS = {"airflow-worker-1", "airflow-worker-2"}
+TRIGGERERS = {"airflow-triggerer-1", "airflow-triggerer-2"}
 AIRFLOW = {
     "airflow-init",
     "airflow-apiserver",
     "airflow-scheduler",
     "airflow-dag-processor",
-    "airflow-triggerer",
+    *TRIGGERERS,
     *WORKERS,
 }
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|_KEY|CONN|BROKER_URL|RESULT_BACKEND|AUTH$")
@@ -77,14 +79,18 @@ def test_images_have_a_fixed_tag(services: Services) -> None:
     for name, service in services.items():
         _, _, tag = service["image"].partition(":")
         assert tag not in {"", "latest"}, name
-    assert {service["image"] for service in services.values() if "build" in service} == {"airflow-quatrix:local"}
+
+
+def test_image_is_built_once_and_never_pulled(services: Services) -> None:
+    users = {name for name, service in services.items() if service["image"] == "airflow-quatrix:local"}
+    assert users == {"emulator", *AIRFLOW}
+    assert [name for name, service in services.items() if "build" in service] == ["airflow-init"]
+    assert {name for name, service in services.items() if service.get("pull_policy") == "never"} == users
 
 
 def test_build_paths_exist(services: Services) -> None:
-    for service in services.values():
-        if "build" in service:
-            context = (DOCKER / service["build"]["context"]).resolve()
-            assert context / service["build"]["dockerfile"] == DOCKER / "Dockerfile"
+    build = services["airflow-init"]["build"]
+    assert (DOCKER / build["context"]).resolve() / build["dockerfile"] == DOCKER / "Dockerfile"
 
 
 def test_only_two_ports_are_published_and_only_on_this_machine(services: Services) -> None:
@@ -153,6 +159,23 @@ def test_workers_differ_in_name_only(services: Services) -> None:
         for name in sorted(WORKERS)
     )
     assert first == second
+
+
+def test_triggerers_differ_in_name_only(services: Services) -> None:
+    first, second = (
+        {key: value for key, value in services[name].items() if key != "hostname"} for name in sorted(TRIGGERERS)
+    )
+    assert {name: services[name]["hostname"] for name in TRIGGERERS} == {name: name for name in TRIGGERERS}
+    assert first == second
+
+
+def test_examples_share_a_folder_that_the_image_has_made(services: Services) -> None:
+    folder = {services[name]["environment"]["QUATRIX_EXAMPLE_FOLDER"] for name in AIRFLOW}
+    assert len(folder) == 1
+    for name in AIRFLOW:
+        assert f"example-files:{min(folder)}" in services[name]["volumes"], name
+    # Otherwise the volume would belong to root, and nobody could write there.
+    assert f"RUN mkdir {min(folder)}\n" in (DOCKER / "Dockerfile").read_text(encoding="utf-8")
 
 
 def test_conditions_can_come_true(services: Services) -> None:

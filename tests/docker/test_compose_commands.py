@@ -27,7 +27,8 @@ COMMANDS = {
     "airflow-apiserver": ["airflow", "api-server"],
     "airflow-scheduler": ["airflow", "scheduler"],
     "airflow-dag-processor": ["airflow", "dag-processor"],
-    "airflow-triggerer": ["airflow", "triggerer"],
+    "airflow-triggerer-1": ["airflow", "triggerer"],
+    "airflow-triggerer-2": ["airflow", "triggerer"],
     "airflow-worker-1": ["airflow", "celery", "worker"],
     "airflow-worker-2": ["airflow", "celery", "worker"],
 }

@@ -5,8 +5,9 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
-from compose_file import DOCKER, INTERPOLATION, read_env
 from cryptography.fernet import Fernet
+
+from testing.lab.compose import DOCKER, INTERPOLATION, read_env
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,6 +30,22 @@ def code_blocks(page: Path) -> list[CodeBlock]:
     return [CodeBlock(language, text, note) for note, language, text in found]
 
 
+def indented_blocks(page: Path) -> list[CodeBlock]:
+    """Return the indented blocks of a page; lines of lists are indented by two blanks only."""
+    found = re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", without_code(page), re.MULTILINE)
+    return [CodeBlock("", re.sub(r"^    ", "", text, flags=re.MULTILINE), "") for text in found]
+
+
+def files(page: Path) -> dict[str, str]:
+    """Return the files that a page shows, by their paths: blocks with a comment such as ``file: tests/test_a.py``."""
+    return {block.note.removeprefix("file: "): block.text for block in code_blocks(page) if is_file(block)}
+
+
+def is_file(block: CodeBlock) -> bool:
+    """Tell whether a block is a whole file of the reader's, and not one of an example DAG."""
+    return block.note.startswith("file: ")
+
+
 def without_code(page: Path) -> str:
     """Return a page's text without its fenced blocks."""
     return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)

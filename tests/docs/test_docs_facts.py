@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import markdown_pages as markdown
 import pytest
 
-from airflow_provider_quatrix import get_provider_info
 from airflow_provider_quatrix.fs.quatrix import QuatrixFileSystem
-from airflow_provider_quatrix.hooks.connection import EXTRA_FIELDS, ConnectionSettings
-from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+from airflow_provider_quatrix.get_provider_info import get_provider_info
+from airflow_provider_quatrix.hooks.connection import EXTRA_FIELDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-README, CONNECTION, SESSIONS = (
-    markdown.ROOT / name for name in ("README.md", "docs/connection.md", "docs/sessions.md")
+README = markdown.ROOT / "README.md"
+CONNECTION, OPERATORS, SESSIONS = (
+    markdown.ROOT / "docs" / f"{name}.md" for name in ("connection", "operators", "sessions")
 )
+# More does not fit on what a reader takes in at once.
+LINES_OF_THE_README = 100
 
 
 def public_classes() -> dict[str, type]:
@@ -57,9 +59,43 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert set(markdown.PAGES) - {README} <= reached
 
 
-def test_the_readme_names_the_fields_of_the_connection() -> None:
-    named = [name for row in markdown.table_with(README, "Field") for name in markdown.names_in(row[0])]
-    assert named == ["host", "login", "password", "port", *(field.name for field in EXTRA_FIELDS)]
+def test_the_readme_is_short_and_names_what_a_first_look_needs() -> None:
+    text = README.read_text()
+    assert len(text.splitlines()) <= LINES_OF_THE_README
+    assert {"docs/images/grid.png", "docs/images/emulator.png"} <= set(markdown.links(README))
+    assert all(command in text for command in ("make demo", "make test", "make up"))
+
+
+@pytest.mark.parametrize("page", markdown.PAGES, ids=lambda page: page.name)
+def test_nobody_is_sent_to_an_index_that_does_not_have_the_package(page: Path) -> None:
+    assert not re.search(r"pip install \S*airflow-provider-quatrix", page.read_text())
+
+
+def test_the_figures_of_the_readme_are_those_of_the_benchmarks() -> None:
+    measured = {
+        (rows[0][0], row[0], row[1]): row[2]
+        for rows in markdown.tables(markdown.ROOT / "docs" / "benchmarks.md")
+        for row in rows[1:]
+    }
+    ours, theirs = "QuatrixHook, shared session", "HttpHook, sign-in in each task"
+    logins, failed = ("Figure", "Logins"), ("Figure", "Tasks that failed")
+    looks = ("Figure", "API calls per interval")
+    assert measured[*failed, ours] == "0"
+    assert [row[1:] for row in markdown.tables(README)[1][1:]] == [
+        [
+            f"{measured[*logins, ours]} login, no task fails",
+            f"{measured[*logins, theirs]} logins, {measured[*failed, theirs]} tasks fail",
+        ],
+        [
+            f"{measured[*looks, 'QuatrixCaptchaSensor']} call per interval",
+            f"{measured[*looks, 'HttpSensor, deferrable']} calls per interval",
+        ],
+    ]
+
+
+def test_the_connection_page_names_the_standard_fields() -> None:
+    named = [name for row in markdown.table_with(CONNECTION, "Field") for name in markdown.names_in(row[0])]
+    assert named == ["host", "port", "login", "password", "schema"]
 
 
 def test_the_connection_page_names_the_fields_and_their_defaults() -> None:
@@ -81,10 +117,10 @@ def own_arguments(cls: type) -> dict[str, Any]:
     }
 
 
-def test_the_readme_names_the_classes_and_their_arguments() -> None:
+def test_the_catalogue_names_the_classes_and_their_arguments() -> None:
     stated = {
         name: markdown.names_in(row[2])
-        for row in markdown.table_with(README, "Class")
+        for row in markdown.table_with(OPERATORS, "Class")
         for name in markdown.names_in(row[0])
     }
     assert set(stated) == set(CLASSES)
@@ -122,14 +158,6 @@ def written(argument: str, default: Any) -> str:
     return f"`{default}`" if isinstance(default, bool | str) else f"{default:g}"
 
 
-def test_the_readme_names_the_methods_of_the_hook() -> None:
-    for row in markdown.table_with(README, "`QuatrixHook(quatrix_conn_id)`"):
-        for call in markdown.names_in(row[0]):
-            name, arguments = call.rstrip(")").split("(")
-            parameters = list(inspect.signature(getattr(QuatrixHook, name)).parameters)[1:]
-            assert arguments == "..." or arguments.split(", ") == (parameters or [""]), name
-
-
 def test_the_object_storage_page_names_the_options() -> None:
     rows = markdown.table_with(markdown.ROOT / "docs" / "object-storage.md", "Option of the file system")
     _, *parameters = inspect.signature(QuatrixFileSystem.__init__).parameters.values()
@@ -154,34 +182,20 @@ def example(path: Path, marker: str) -> str:
 @pytest.mark.parametrize("page", markdown.PAGES, ids=lambda page: page.name)
 def test_examples_are_those_of_the_dags(page: Path) -> None:
     for block in markdown.code_blocks(page):
-        if block.note:
+        if block.note and not markdown.is_file(block):
             path, marker = block.note.split()
             assert block.text == example(markdown.ROOT / path, marker)
 
 
 def test_every_example_is_in_the_docs() -> None:
-    quoted = {block.note.split()[1] for page in markdown.PAGES for block in markdown.code_blocks(page) if block.note}
+    blocks = [block for page in markdown.PAGES for block in markdown.code_blocks(page)]
+    quoted = {block.note.split()[1] for block in blocks if block.note and not markdown.is_file(block)}
     marked = {
         marker
         for dag in (markdown.ROOT / "dags").glob("*.py")
         for marker in re.findall(r"\[START (\w+)\]", dag.read_text())
     }
     assert quoted == marked
-
-
-@pytest.mark.parametrize("page", [README, CONNECTION], ids=lambda page: page.name)
-def test_connections_written_down_are_right(page: Path) -> None:
-    from airflow.models.connection import Connection
-
-    texts = [text for block in markdown.code_blocks(page) for text in re.findall(r"_DEFAULT='([^']+)'", block.text)]
-    assert texts
-    for text in texts:
-        text = text.replace("...", "JBSWY3DPEHPK3PXP")  # noqa: PLW2901 - a base32 secret does for a password too
-        made = Connection.from_json(text) if text.startswith("{") else Connection(uri=text)
-        settings = ConnectionSettings.from_connection(made)
-        assert (made.conn_type, settings.password) == ("quatrix", "JBSWY3DPEHPK3PXP")
-        assert settings.login.startswith("robot@")
-        assert settings.base_url in ("https://acme.quatrix.it", "http://127.0.0.1:8580")
 
 
 def test_all_python_parses() -> None:

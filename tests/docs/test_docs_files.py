@@ -9,7 +9,8 @@ from typing import Any
 import markdown_pages as markdown
 import pytest
 
-from airflow_provider_quatrix.operators import files
+from airflow_provider_quatrix.operators import base, files
+from airflow_provider_quatrix.operators.cleanup import QuatrixCleanupOperator
 from airflow_provider_quatrix.sensors.files import QuatrixFileSensor
 
 PAGE = markdown.ROOT / "docs" / "files.md"
@@ -23,6 +24,7 @@ CLASSES = {
         files.QuatrixCopyOperator,
         files.QuatrixDeleteOperator,
         files.QuatrixMakeDirectoryOperator,
+        QuatrixCleanupOperator,
         QuatrixFileSensor,
     )
 }
@@ -67,4 +69,4 @@ def test_each_section_names_arguments_and_defaults(name: str) -> None:
 
 
 def test_the_page_names_the_modes() -> None:
-    assert tuple(re.findall(r"^\| `(fail|skip|overwrite|rename)` \|", PAGE.read_text(), re.MULTILINE)) == files.MODES
+    assert tuple(re.findall(r"^\| `(fail|skip|overwrite|rename)` \|", PAGE.read_text(), re.MULTILINE)) == base.MODES

@@ -14,21 +14,21 @@ from emulator_files import FileCalls  # noqa: E402
 from fixtures_browser import chromium, chromium_page  # noqa: E402
 
 if TYPE_CHECKING:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 __all__ = ["chromium", "chromium_page"]
 
 
 @pytest.fixture
-def emulator(quatrix_emulator: EmulatorHandle) -> EmulatorHandle:
+def emulator(quatrix_emulator: EmulatorClient) -> EmulatorClient:
     return quatrix_emulator
 
 
 @pytest.fixture
-def api(quatrix_emulator: EmulatorHandle) -> Api:
+def api(quatrix_emulator: EmulatorClient) -> Api:
     return Api(quatrix_emulator.url)
 
 
 @pytest.fixture
-def files(quatrix_emulator: EmulatorHandle) -> FileCalls:
+def files(quatrix_emulator: EmulatorClient) -> FileCalls:
     return FileCalls(quatrix_emulator)

@@ -8,14 +8,14 @@ import requests
 from emulator_api import EMAIL
 
 if TYPE_CHECKING:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 KEY = "files-key"
 NO_ID = "00000000-0000-0000-0000-000000000000"
 
 
 class FileCalls:
-    def __init__(self, emulator: EmulatorHandle, email: str = EMAIL, key: str = KEY) -> None:
+    def __init__(self, emulator: EmulatorClient, email: str = EMAIL, key: str = KEY) -> None:
         emulator.add_api_key(key, email)
         self.emulator = emulator
         self.http = requests.Session()

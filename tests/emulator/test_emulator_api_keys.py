@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from emulator_api import Api
     from emulator_files import FileCalls
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 MEMBERS = {"id", "role_id", "name", "email", "key", "hint", "created", "modified", "status"}
 
@@ -28,7 +28,7 @@ def test_the_key_is_shown_once(files: FileCalls, api: Api) -> None:
     assert hidden in files.ok("GET", f"api-key/{made['role_id']}")
 
 
-def test_a_key_is_switched_off_and_on(files: FileCalls, api: Api, emulator: EmulatorHandle) -> None:
+def test_a_key_is_switched_off_and_on(files: FileCalls, api: Api, emulator: EmulatorClient) -> None:
     made = files.ok("POST", "api-key/create", {}, 201)
     assert (made["name"], made["status"]) == ("", "A")
     emulator.advance(10)
@@ -52,7 +52,7 @@ def test_a_deleted_key_is_dead(files: FileCalls, api: Api) -> None:
     assert files.refused("GET", f"api-key/delete/{made['id']}") == (404, 20)
 
 
-def test_keys_of_others(files: FileCalls, api: Api, emulator: EmulatorHandle) -> None:
+def test_keys_of_others(files: FileCalls, api: Api, emulator: EmulatorClient) -> None:
     emulator.add_user("other@example.com", "pw")
     token = api.session("other@example.com", "pw")
     other_id = api.profile(token).json()["id"]

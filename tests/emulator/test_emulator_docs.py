@@ -5,8 +5,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from airflow_provider_quatrix.emulator.counters import Counters
-from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+from airflow_provider_quatrix.emulator.client import EmulatorClient
+from airflow_provider_quatrix.emulator.service.counters import Counters
 from airflow_provider_quatrix.emulator.settings import EmulatorSettings
 
 TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
@@ -21,6 +21,6 @@ def test_every_counter_is_documented() -> None:
     assert [field.name for field in fields(Counters) if f"`{field.name}`" not in TEXT] == []
 
 
-def test_every_member_of_the_handle_is_documented() -> None:
-    members = [name for name in vars(EmulatorHandle) if not name.startswith("_")]
+def test_every_member_of_the_client_is_documented() -> None:
+    members = [name for name in dir(EmulatorClient) if not name.startswith("_")]
     assert [name for name in members if not re.search(rf"`{name}[`(]", TEXT)] == []

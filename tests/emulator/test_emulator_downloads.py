@@ -11,7 +11,7 @@ import pytest
 import requests
 from emulator_api import EMAIL, raw
 
-from airflow_provider_quatrix.emulator.storage import PATTERN_PERIOD, Storage, Writer
+from airflow_provider_quatrix.emulator.service.storage import PATTERN_PERIOD, Storage, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emulator_api import Api
     from emulator_files import FileCalls
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def _no_server_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 class TestOneFile:
-    def test_what_it_answers(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_what_it_answers(self, files: FileCalls, emulator: EmulatorClient) -> None:
         answer = files.download(emulator.put_file(EMAIL, "naïve; name.txt", b"12345"))
         assert (answer.status_code, answer.content) == (200, b"12345")
         assert answer.headers["Content-Length"] == "5"
@@ -37,7 +37,7 @@ class TestOneFile:
         assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''na%C3%AFve%3B%20name.txt"
         assert emulator.counters["download_bytes"] == 5
 
-    def test_a_large_one(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_large_one(self, files: FileCalls, emulator: EmulatorClient) -> None:
         node_id = emulator.put_file(EMAIL, "a", size=5_000_000)
         content = files.download(node_id).content
         assert len(content) == 5_000_000
@@ -58,30 +58,30 @@ class TestOneFile:
             ("Bytes = 5 - 6 ", 5, 7),
         ],
     )
-    def test_a_range(self, files: FileCalls, emulator: EmulatorHandle, wanted: str, first: int, end: int) -> None:
+    def test_a_range(self, files: FileCalls, emulator: EmulatorClient, wanted: str, first: int, end: int) -> None:
         answer = files.download(emulator.put_file(EMAIL, "a", b"0123456789"), Range=wanted)
         assert (answer.status_code, answer.content) == (206, b"0123456789"[first:end])
         assert answer.headers["Content-Range"] == f"bytes {first}-{end - 1}/10"
         assert answer.headers["Content-Length"] == str(end - first)
 
     @pytest.mark.parametrize("wanted", ["bytes=1-2,4-5", "bytes=-", "bytes=5-2", "items=1-2", "bytes=a-b", "1-2"])
-    def test_a_range_that_is_none(self, files: FileCalls, emulator: EmulatorHandle, wanted: str) -> None:
+    def test_a_range_that_is_none(self, files: FileCalls, emulator: EmulatorClient, wanted: str) -> None:
         answer = files.download(emulator.put_file(EMAIL, "a", b"0123456789"), Range=wanted)
         assert (answer.status_code, answer.content) == (200, b"0123456789")
 
     @pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=99-100", "bytes=-0"])
-    def test_a_range_behind_the_end(self, files: FileCalls, emulator: EmulatorHandle, wanted: str) -> None:
+    def test_a_range_behind_the_end(self, files: FileCalls, emulator: EmulatorClient, wanted: str) -> None:
         answer = files.download(emulator.put_file(EMAIL, "a", b"0123456789"), Range=wanted)
         assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */10")
 
-    def test_ranges_can_be_ignored(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_ranges_can_be_ignored(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(ignore_range=True)
         answer = files.download(emulator.put_file(EMAIL, "a", b"0123456789"), Range="bytes=2-4")
         assert (answer.status_code, answer.content) == (200, b"0123456789")
 
 
 class TestLinks:
-    def test_their_life(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_their_life(self, files: FileCalls, emulator: EmulatorClient) -> None:
         link = files.download_link(emulator.put_file(EMAIL, "a", b"1"))
         for _ in range(2):
             emulator.advance(440)
@@ -90,12 +90,12 @@ class TestLinks:
         for _ in range(2):
             assert files.refused("GET", link) == (404, 20)
 
-    def test_one_use(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_one_use(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(download_link_once=True)
         link = files.download_link(emulator.put_file(EMAIL, "a", b"1"))
         assert [files.call("GET", link).status_code for _ in range(2)] == [200, 404]
 
-    def test_whose_they_are(self, files: FileCalls, api: Api, emulator: EmulatorHandle) -> None:
+    def test_whose_they_are(self, files: FileCalls, api: Api, emulator: EmulatorClient) -> None:
         link = files.download_link(emulator.put_file(EMAIL, "a", b"1"))
         emulator.add_user("other@example.com", "pw")
         assert api.call("GET", link).status_code == 401
@@ -103,14 +103,14 @@ class TestLinks:
         assert api.call("GET", link, api.session()).content == b"1"
         assert files.refused("GET", "file/download/unknown") == (404, 20)
 
-    def test_of_what_is_gone(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_of_what_is_gone(self, files: FileCalls, emulator: EmulatorClient) -> None:
         link = files.download_link(emulator.put_file(EMAIL, "a", b"1"))
         files.ok("POST", "file/delete", {"ids": [files.id_of("a")]})
         assert files.call("GET", link).content == b"1"
         files.ok("POST", "file/empty-trash")
         assert files.refused("GET", link) == (404, 20)
 
-    def test_a_session_is_kept_alive(self, files: FileCalls, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_session_is_kept_alive(self, files: FileCalls, api: Api, emulator: EmulatorClient) -> None:
         token = api.session()
         node_id = emulator.put_file(EMAIL, "a", b"1")
         emulator.advance(600)
@@ -126,7 +126,7 @@ class TestZip:
             assert archive.testzip() is None
             return {name: archive.read(name) for name in archive.namelist()}
 
-    def test_a_folder(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_folder(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_file(EMAIL, "above/f/g/a", b"1", modified=1_700_000_000)
         emulator.put_file(EMAIL, "above/f/b", size=2_500_000, modified=-5)
         emulator.make_folder(EMAIL, "above/f/empty")
@@ -141,13 +141,13 @@ class TestZip:
             "f/empty/": b"",
         }
 
-    def test_several_objects(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_several_objects(self, files: FileCalls, emulator: EmulatorClient) -> None:
         ids = [emulator.put_file(EMAIL, path, path.encode()) for path in ("ü", "f/a.txt", "g/a.txt")]
         answer = files.download(*ids, emulator.make_folder(EMAIL, "h"))
         assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''files.zip"
         assert self.members(answer) == {"ü": "ü".encode(), "a.txt": b"f/a.txt", "a(1).txt": b"g/a.txt", "h/": b""}
 
-    def test_what_goes_meanwhile_is_left_out(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_what_goes_meanwhile_is_left_out(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_files(EMAIL, [{"path": "f/a", "size": 3_000_000}, {"path": "f/b", "size": 10}])
         link = files.download_link(files.id_of("f"))
         emulator.configure(bytes_per_second=30_000_000)
@@ -160,7 +160,7 @@ class TestZip:
 
 
 class TestWhatChangesMeanwhile:
-    def test_a_replaced_file_is_read_to_its_end(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_replaced_file_is_read_to_its_end(self, files: FileCalls, emulator: EmulatorClient) -> None:
         node_id = files.upload("a", b"x" * 30_000_000)
         with files.http.get(f"{emulator.api_url}{files.download_link(node_id)}", stream=True, timeout=20) as answer:
             start = answer.raw.read(1000)
@@ -173,7 +173,7 @@ class TestWhatChangesMeanwhile:
             assert other.status_code == 200
             assert len(start + answer.raw.read()) == 30_000_000
 
-    def test_a_file_that_gets_shorter_is_cut_off(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_file_that_gets_shorter_is_cut_off(self, files: FileCalls, emulator: EmulatorClient) -> None:
         node_id = files.upload("a", b"x" * 30_000_000)
         with files.http.get(f"{emulator.api_url}{files.download_link(node_id)}", stream=True, timeout=20) as answer:
             answer.raw.read(1000)
@@ -188,7 +188,7 @@ class TestWhatChangesMeanwhile:
                 for _ in answer.iter_content(1 << 20):
                     pass
 
-    def test_a_client_that_leaves(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_client_that_leaves(self, files: FileCalls, emulator: EmulatorClient) -> None:
         link = files.download_link(emulator.put_file(EMAIL, "a", size=10_000_000_000))
         with requests.get(f"{emulator.api_url}{link}", headers=files.http.headers, stream=True, timeout=20) as answer:
             answer.raw.read(1000)
@@ -197,7 +197,7 @@ class TestWhatChangesMeanwhile:
 
 
 class TestSpeed:
-    def test_it_can_be_limited(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_it_can_be_limited(self, files: FileCalls, emulator: EmulatorClient) -> None:
         link = files.download_link(emulator.put_file(EMAIL, "a", size=1_000_000))
         emulator.configure(bytes_per_second=1_000_000)
         with files.http.get(f"{emulator.api_url}{link}", stream=True, timeout=20) as answer:
@@ -206,7 +206,7 @@ class TestSpeed:
             answer.raw.read()
         assert emulator.counters["download_bytes"] == 1_000_000
 
-    def test_others_get_their_turn(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_others_get_their_turn(self, files: FileCalls, emulator: EmulatorClient) -> None:
         link = files.download_link(emulator.put_file(EMAIL, "a", size=1_000_000_000))
         done = threading.Event()
 
@@ -231,7 +231,7 @@ class TestSpeed:
 class TestCuts:
     @pytest.mark.parametrize(("after_bytes", "got"), [(None, 1_500_000), (0, 0), (1_234_567, 1_234_567)])
     def test_a_file_can_be_cut(
-        self, files: FileCalls, emulator: EmulatorHandle, after_bytes: int | None, got: int
+        self, files: FileCalls, emulator: EmulatorClient, after_bytes: int | None, got: int
     ) -> None:
         link = files.download_link(emulator.put_file(EMAIL, "a", size=3_000_000))
         emulator.fault("file/download/*", cut="body", after_bytes=after_bytes)
@@ -241,7 +241,7 @@ class TestCuts:
         assert body == emulator.read_file(EMAIL, "a")[:got]
 
     @pytest.mark.parametrize("after_bytes", [None, 1000])
-    def test_an_archive_can_be_cut(self, files: FileCalls, emulator: EmulatorHandle, after_bytes: int | None) -> None:
+    def test_an_archive_can_be_cut(self, files: FileCalls, emulator: EmulatorClient, after_bytes: int | None) -> None:
         emulator.put_file(EMAIL, "f/a", size=3_000_000)
         link = files.download_link(files.id_of("f"))
         emulator.fault("file/download/*", cut="body", after_bytes=after_bytes)
@@ -250,7 +250,7 @@ class TestCuts:
 
 
 class TestHostile:
-    def test_an_endless_body(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_an_endless_body(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(hostile_endless_download=True)
         link = files.download_link(emulator.put_file(EMAIL, "a", b"12345"))
         with requests.get(f"{emulator.api_url}{link}", headers=files.http.headers, stream=True, timeout=20) as answer:
@@ -258,14 +258,14 @@ class TestHostile:
             assert answer.raw.read(10_000_000).startswith(b"12345\0")
         assert files.call("GET", "file/metadata").status_code == 200
 
-    def test_a_redirect(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_redirect(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(hostile_download_redirect="http://127.0.0.1:1")
         link = files.download_link(emulator.put_file(EMAIL, "a", b"12345"))
         answer = files.call("GET", link, allow_redirects=False)
         assert (answer.status_code, answer.headers["Location"]) == (302, f"http://127.0.0.1:1/api/1.0/{link}")
         assert urlsplit(answer.url).netloc == emulator.host
 
-    def test_wrong_sizes(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_wrong_sizes(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(hostile_size_offset=100, hostile_finalize_offset=-1)
         link = files.link("a")
         files.chunk(link["upload_key"], b"12345", "bytes 0-4/5")
@@ -274,7 +274,7 @@ class TestHostile:
         assert files.download(link["file_id"]).headers["Content-Length"] == "5"
 
     @pytest.mark.parametrize("name", ["..", "../../x", "/etc/x", "C:\\x", "a\0b", "x" * 10_000, "", "a\n"])
-    def test_names(self, files: FileCalls, emulator: EmulatorHandle, name: str) -> None:
+    def test_names(self, files: FileCalls, emulator: EmulatorClient, name: str) -> None:
         emulator.make_folder(EMAIL, "f")
         node_id = emulator.put_hostile_name(EMAIL, name, "f", size=3)
         assert files.names("f") == [name]

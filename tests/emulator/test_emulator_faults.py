@@ -12,14 +12,14 @@ import pytest
 import requests
 from emulator_api import EMAIL, raw
 
-from airflow_provider_quatrix.emulator.handle import EmulatorControlError
+from airflow_provider_quatrix.emulator.client import EmulatorControlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from emulator_api import Api
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def _no_server_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 class TestAnswers:
     @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 509])
-    def test_a_status_strikes_once(self, api: Api, emulator: EmulatorHandle, status: int) -> None:
+    def test_a_status_strikes_once(self, api: Api, emulator: EmulatorClient, status: int) -> None:
         token = api.session()
         emulator.fault("session/keepalive", status=status)
         answer = api.keepalive(token)
@@ -40,7 +40,7 @@ class TestAnswers:
         assert emulator.counters["faults"] == 1
         assert emulator.calls("GET", "session/keepalive") == 2
 
-    def test_headers_and_body(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_headers_and_body(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("profile", status=429, headers={"Retry-After": "7", "Content-Type": "text/plain"}, body="later")
         answer = api.profile(None)
         assert (answer.status_code, answer.text) == (429, "later")
@@ -56,7 +56,7 @@ class TestAnswers:
         ],
     )
     def test_a_body_alone_has_status_200(
-        self, api: Api, emulator: EmulatorHandle, body: Any, content_type: str, text: str
+        self, api: Api, emulator: EmulatorClient, body: Any, content_type: str, text: str
     ) -> None:
         emulator.fault("profile", body=body)
         answer = api.profile(None)
@@ -64,7 +64,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize(("form", "start"), [("json", "{"), ("html", "<html>"), ("empty", "")])
     def test_the_body_without_a_body_is_a_setting(
-        self, api: Api, emulator: EmulatorHandle, form: str, start: str
+        self, api: Api, emulator: EmulatorClient, form: str, start: str
     ) -> None:
         emulator.configure(fault_body=form)
         emulator.fault("profile", status=502)
@@ -72,12 +72,12 @@ class TestAnswers:
         assert text.startswith(start)
         assert bool(text) is bool(start)
 
-    def test_a_status_without_a_body(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_status_without_a_body(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("profile", status=204, body="ignored")
         answer = api.profile(None)
         assert (answer.status_code, answer.content) == (204, b"")
 
-    def test_headers_alone_change_the_real_answer(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_headers_alone_change_the_real_answer(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("session/login", headers={"X-Auth-Token": "other", "X-More": "1", "Date": "never"})
         answer = api.login()
         assert answer.status_code == 200
@@ -85,19 +85,19 @@ class TestAnswers:
         assert answer.headers["X-More"] == "1"
         assert answer.headers["Date"] == "never"
 
-    def test_a_faulted_login_is_a_login_but_no_session(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_faulted_login_is_a_login_but_no_session(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("session/login", status=503)
         api.login()
         assert emulator.logins == 1
         assert emulator.sessions == []
         assert emulator.users[EMAIL]["logins"] == 0
 
-    def test_the_call_can_take_effect_all_the_same(self, api: Api, emulator: EmulatorHandle) -> None:
-        emulator.fault("session/login", status=504, carry_out=True)
+    def test_the_call_can_take_effect_all_the_same(self, api: Api, emulator: EmulatorClient) -> None:
+        emulator.fault("session/login", status=504, execute_anyway=True)
         assert api.login().status_code == 504
         assert len(emulator.sessions) == 1
 
-    def test_an_answer_can_be_late(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_an_answer_can_be_late(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("session/login", delay=0.2)
         started = time.monotonic()
         assert api.login().status_code == 200
@@ -106,7 +106,7 @@ class TestAnswers:
         with pytest.raises(requests.ReadTimeout):
             api.call("GET", "profile", timeout=0.1)
 
-    def test_a_late_call_does_not_outlive_a_reset(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_late_call_does_not_outlive_a_reset(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("session/login", delay=0.5)
         with ThreadPoolExecutor() as pool:
             login = pool.submit(api.login)
@@ -119,18 +119,18 @@ class TestAnswers:
 
 
 class TestAim:
-    def test_by_method(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_by_method(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("session/login", method="post", status=500)
         assert api.login().status_code == 200
         assert api.second(None, "2FA", "1").status_code == 500
 
-    def test_by_pattern(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_by_pattern(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("session/*", status=500, times=None)
         assert api.login().status_code == 500
         assert api.keepalive(None).status_code == 500
         assert api.profile(None).status_code == 401
 
-    def test_by_path_from_the_root_and_with_a_slash(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_by_path_from_the_root_and_with_a_slash(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("/upload/chunked/*", status=500)
         assert api.call("POST", "/upload/chunked/some-key").status_code == 500
         emulator.fault("profile/", status=500, times=2)
@@ -139,23 +139,23 @@ class TestAim:
         emulator.fault("/*", status=500)
         assert api.call("GET", "/anything").status_code == 500
 
-    def test_times_and_after(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_times_and_after(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("profile", status=500, times=2, after=1)
         assert [api.profile(None).status_code for _ in range(4)] == [401, 500, 500, 401]
 
-    def test_faults_strike_in_order(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_faults_strike_in_order(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("profile", status=500)
         emulator.fault("profile", status=502)
         assert [api.profile(None).status_code for _ in range(3)] == [500, 502, 401]
 
-    def test_for_ever_until_cleared(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_for_ever_until_cleared(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("profile", status=500, times=None)
         assert {api.profile(None).status_code for _ in range(3)} == {500}
         emulator.clear_faults()
         assert api.profile(None).status_code == 401
         assert emulator.state()["faults"] == []
 
-    def test_probability_is_repeatable(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_probability_is_repeatable(self, api: Api, emulator: EmulatorClient) -> None:
         runs = []
         for _ in range(2):
             emulator.reset()
@@ -167,7 +167,7 @@ class TestAim:
         emulator.fault("profile", status=500, times=None, probability=0)
         assert api.profile(None).status_code == 401
 
-    def test_control_calls_are_never_struck(self, emulator: EmulatorHandle) -> None:
+    def test_control_calls_are_never_struck(self, emulator: EmulatorClient) -> None:
         emulator.fault("/*", status=500, times=None)
         assert emulator.logins == 0
 
@@ -185,17 +185,17 @@ class TestAim:
             {"headers": {"X": "a\r\nSet-Cookie: b"}},
         ],
     )
-    def test_bad_faults_are_refused(self, emulator: EmulatorHandle, fault: dict[str, Any]) -> None:
+    def test_bad_faults_are_refused(self, emulator: EmulatorClient, fault: dict[str, Any]) -> None:
         with pytest.raises(EmulatorControlError, match=next(iter(fault))):
             emulator.fault("profile", **fault)
 
-    def test_a_path_starts_at_the_root(self, emulator: EmulatorHandle) -> None:
+    def test_a_path_starts_at_the_root(self, emulator: EmulatorClient) -> None:
         answer = requests.post(f"{emulator.url}/_emulator/faults", json={"path": "profile"}, timeout=10)
         assert (answer.status_code, answer.json()) == (400, {"error": "body: Value error, path must start with '/'"})
 
 
 class TestCuts:
-    def test_a_cut_connection_has_no_answer(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_cut_connection_has_no_answer(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("session/login", cut="connection")
         with pytest.raises(requests.ConnectionError):
             api.login()
@@ -204,23 +204,23 @@ class TestCuts:
         assert emulator.recent_calls[0]["status"] is None
         assert api.login().status_code == 200
 
-    def test_no_byte_is_sent(self, emulator: EmulatorHandle) -> None:
+    def test_no_byte_is_sent(self, emulator: EmulatorClient) -> None:
         emulator.fault("profile", cut="connection")
         assert raw(emulator.url, b"GET /api/1.0/profile HTTP/1.1\r\nHost: x\r\n\r\n") == b""
 
-    def test_the_call_can_take_effect_before_the_cut(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_call_can_take_effect_before_the_cut(self, api: Api, emulator: EmulatorClient) -> None:
         token = api.session()
-        emulator.fault("session/logout", cut="connection", carry_out=True)
+        emulator.fault("session/logout", cut="connection", execute_anyway=True)
         with pytest.raises(requests.ConnectionError):
             api.logout(token)
         assert emulator.sessions == []
 
-    def test_in_the_middle_of_an_upload(self, emulator: EmulatorHandle) -> None:
+    def test_in_the_middle_of_an_upload(self, emulator: EmulatorClient) -> None:
         emulator.fault("/upload/*", cut="connection")
         request = b"POST /upload/chunked/key HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 10000
         assert raw(emulator.url, request) == b""
 
-    def test_a_kept_connection_can_be_cut(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_kept_connection_can_be_cut(self, api: Api, emulator: EmulatorClient) -> None:
         with requests.Session() as http:
             assert http.get(f"{emulator.api_url}profile", timeout=10).status_code == 401
             emulator.fault("profile", cut="connection")
@@ -228,14 +228,14 @@ class TestCuts:
                 http.get(f"{emulator.api_url}profile", timeout=10)
             assert http.get(f"{emulator.api_url}profile", timeout=10).status_code == 401
 
-    def test_a_cut_body_is_half_of_what_was_promised(self, emulator: EmulatorHandle) -> None:
+    def test_a_cut_body_is_half_of_what_was_promised(self, emulator: EmulatorClient) -> None:
         emulator.fault("profile", cut="body", status=200, body="0123456789")
         answer = raw(emulator.url, b"GET /api/1.0/profile HTTP/1.1\r\nHost: x\r\n\r\n")
         head, _, body = answer.partition(b"\r\n\r\n")
         assert b"content-length: 10" in head
         assert body == b"01234"
 
-    def test_the_real_answer_can_be_cut(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_real_answer_can_be_cut(self, api: Api, emulator: EmulatorClient) -> None:
         token = api.session()
         emulator.fault("profile", cut="body")
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
@@ -248,29 +248,29 @@ class TestCuts:
         with pytest.raises(json.JSONDecodeError):
             json.loads(body)
 
-    def test_the_real_login_is_cut_but_took_effect(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_real_login_is_cut_but_took_effect(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("session/login", cut="body")
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             api.login()
         assert len(emulator.sessions) == 1
 
     @pytest.mark.parametrize("body", ["", "x"])
-    def test_a_body_too_short_to_halve_is_closed_after_the_headers(self, emulator: EmulatorHandle, body: str) -> None:
+    def test_a_body_too_short_to_halve_is_closed_after_the_headers(self, emulator: EmulatorClient, body: str) -> None:
         emulator.fault("profile", cut="body", status=500, body=body)
         answer = raw(emulator.url, b"GET /api/1.0/profile HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answer.endswith(b"\r\n\r\n")
 
-    def test_over_tls(self, quatrix_emulator_tls: EmulatorHandle) -> None:
-        handle = quatrix_emulator_tls
+    def test_over_tls(self, quatrix_emulator_tls: EmulatorClient) -> None:
+        client = quatrix_emulator_tls
         for cut in ("connection", "body"):
-            handle.fault("profile", cut=cut, status=500)
+            client.fault("profile", cut=cut, status=500)
             with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
-                requests.get(f"{handle.api_url}profile", verify=handle.ca_file, timeout=10)
-        assert handle.counters["faults"] == 2
+                requests.get(f"{client.api_url}profile", verify=client.ca_file, timeout=10)
+        assert client.counters["faults"] == 2
 
 
 class TestClientsThatLeave:
-    def test_in_the_middle_of_a_body(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_in_the_middle_of_a_body(self, api: Api, emulator: EmulatorClient) -> None:
         parts = urlsplit(emulator.url)
         with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
             connection.sendall(b"POST /api/1.0/session/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -282,7 +282,7 @@ class TestClientsThatLeave:
         assert emulator.recent_calls[0]["status"] in (None, 500)
         assert api.login().status_code == 200
 
-    def test_while_an_answer_is_late(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_while_an_answer_is_late(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.fault("profile", delay=0.2)
         with pytest.raises(requests.ReadTimeout):
             api.call("GET", "profile", timeout=0.05)

@@ -10,7 +10,7 @@ from emulator_files import NO_ID, FileCalls
 if TYPE_CHECKING:
     from emulator_api import Api
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 ENTRY = {
     "id": str,
@@ -33,7 +33,7 @@ def types(value: dict[str, Any]) -> dict[str, type]:
 
 
 class TestShapes:
-    def test_an_entry(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_an_entry(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_file(EMAIL, "folder/a.txt", b"12345", modified=1_700_000_000.1234567)
         (entry,) = files.ok("GET", f"file/metadata/{files.id_of('folder')}")["content"]
         assert types(entry) == ENTRY
@@ -42,7 +42,7 @@ class TestShapes:
         assert entry["operations"] == 65535
         assert entry["parent_id"] == files.id_of("folder")
 
-    def test_an_object_by_itself(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_an_object_by_itself(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_file(EMAIL, "folder/a.txt", b"12345")
         file = files.ok("GET", f"file/metadata/{files.id_of('folder/a.txt')}")
         assert types(file) == {**ENTRY, **UNIX_IDS, "content": list}
@@ -65,7 +65,7 @@ class TestShapes:
         assert types(timed) == {**ENTRY, **UNIX_IDS, "content": list}
         assert timed["modified_ms"] == 1_600_000_000.0
 
-    def test_the_home_and_its_system_folders(self, files: FileCalls, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_home_and_its_system_folders(self, files: FileCalls, api: Api, emulator: EmulatorClient) -> None:
         home = files.ok("GET", "file/metadata")
         profile = api.profile(api.session()).json()
         assert home["parent_id"] is None
@@ -80,14 +80,14 @@ class TestShapes:
         assert [entry["name"] for entry in home["content"]] == ["Trash"]
         assert home["operations"] == 3
 
-    def test_a_project_folder(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_project_folder(self, files: FileCalls, emulator: EmulatorClient) -> None:
         node_id = emulator.make_project_folder(EMAIL, "project")
         assert emulator.make_project_folder(EMAIL, "project") == node_id
         assert files.stat(node_id)["type"] == "S"
         assert files.make_folder("inside", node_id)
         assert files.names("project") == ["inside"]
 
-    def test_sizes(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_sizes(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_files(EMAIL, [{"path": "f/a", "size": 10}, {"path": "f/g/b", "size": 20}, "f/g/c", "f/empty/"])
         assert files.stat(files.id_of("f"))["size"] == 3
         assert files.stat(files.id_of("f/g"))["size"] == 2
@@ -95,7 +95,7 @@ class TestShapes:
         assert files.ok("GET", f"file/size/{files.id_of('f')}") == {"size": 30}
         assert files.ok("GET", f"file/size/{files.id_of('f/g/b')}") == {"size": 20}
 
-    def test_info(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_info(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_file(EMAIL, "f/a", b"1", modified=1_600_000_000.5)
         info = files.ok("GET", f"file/info/{files.id_of('f/a')}")
         assert (info["name"], info["size"], info["type"], info["content_modified"]) == ("a", 1, "F", 1_600_000_000)
@@ -112,7 +112,7 @@ class TestShapes:
 
 
 class TestPaths:
-    def test_relative_to_home_or_parent(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_relative_to_home_or_parent(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_files(EMAIL, ["f/g/a"])
         folder, file = files.id_of("f/g"), files.id_of("f/g/a")
         answer = files.ok("POST", "file/id", {"path": "a", "parent_id": folder})
@@ -123,15 +123,15 @@ class TestPaths:
         assert files.id_of("/f//g/a") == file
 
     @pytest.mark.parametrize("path", ["x", "f/x", "F", "f/..", "f/g/a/x", "../f"])
-    def test_nothing_there(self, files: FileCalls, emulator: EmulatorHandle, path: str) -> None:
+    def test_nothing_there(self, files: FileCalls, emulator: EmulatorClient, path: str) -> None:
         emulator.put_files(EMAIL, ["f/g/a"])
         assert files.refused("POST", "file/id", {"path": path}) == (404, 20)
 
-    def test_a_file_holds_nothing(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_file_holds_nothing(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_files(EMAIL, ["a"])
         assert files.refused("POST", "file/id", {"path": "b", "parent_id": files.id_of("a")}) == (404, 20)
 
-    def test_slashes_too_many_in_a_url(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_slashes_too_many_in_a_url(self, files: FileCalls, emulator: EmulatorClient) -> None:
         assert files.ok("GET", "/api/1.0//file//metadata/")["id"] == files.home
         assert emulator.calls("GET", "file/metadata") == 2
 
@@ -186,7 +186,7 @@ class TestRefusals:
         for method, path in (("GET", "file/metadata"), ("POST", "file/delete"), ("GET", "file/download/x")):
             assert api.call(method, path).status_code == 401
 
-    def test_of_another_user(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_of_another_user(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.add_user("other@example.com", "pw")
         other = FileCalls(emulator, "other@example.com", "other-key")
         node_id = files.make_folder("f")
@@ -196,7 +196,7 @@ class TestRefusals:
         assert other.refused("GET", f"file/metadata/{node_id}") == (404, 50)
         assert "f" not in other.names()
 
-    def test_too_many_calls(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_too_many_calls(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(file_call_limit=3, file_call_window_seconds=60)
         for _ in range(3):
             assert files.call("GET", "file/metadata").status_code == 200
@@ -208,7 +208,7 @@ class TestRefusals:
 
 
 class TestProfile:
-    def test_space(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_space(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.add_user("other@example.com", "pw")
         emulator.put_file("other@example.com", "a", size=7)
         emulator.put_file(EMAIL, "a", size=5)
@@ -219,7 +219,7 @@ class TestProfile:
         profile = files.ok("GET", "profile")
         assert (profile["quota"], profile["max_file_size"]) == (100, 50)
 
-    def test_the_trash_takes_space_too(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_the_trash_takes_space_too(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_file(EMAIL, "f/a", size=5)
         files.ok("POST", "file/copyone", {"file_id": files.id_of("f"), "target_id": files.home, "name": "g"})
         assert files.ok("GET", "profile/info")["user_used"] == 10
@@ -233,7 +233,7 @@ class TestProfile:
 
 class TestSearch:
     @pytest.fixture(autouse=True)
-    def _some_files(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def _some_files(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.put_files(
             EMAIL,
             [

@@ -10,7 +10,7 @@ from emulator_api import EMAIL
 if TYPE_CHECKING:
     from emulator_api import Api
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 
 def fill(api: Api, number: int = 15) -> None:
@@ -18,7 +18,7 @@ def fill(api: Api, number: int = 15) -> None:
         assert api.login().status_code == 200
 
 
-def test_the_sixteenth_login_is_refused(api: Api, emulator: EmulatorHandle) -> None:
+def test_the_sixteenth_login_is_refused(api: Api, emulator: EmulatorClient) -> None:
     fill(api)
     answer = api.login()
     assert (answer.status_code, answer.json()["code"]) == (429, 50)
@@ -28,13 +28,13 @@ def test_the_sixteenth_login_is_refused(api: Api, emulator: EmulatorHandle) -> N
     assert emulator.users[EMAIL]["logins_in_window"] == 15
 
 
-def test_retry_after_tells_the_truth(api: Api, emulator: EmulatorHandle) -> None:
+def test_retry_after_tells_the_truth(api: Api, emulator: EmulatorClient) -> None:
     fill(api)
     emulator.advance(int(api.login().headers["Retry-After"]))
     assert api.login().status_code == 200
 
 
-def test_the_window_slides(api: Api, emulator: EmulatorHandle) -> None:
+def test_the_window_slides(api: Api, emulator: EmulatorClient) -> None:
     fill(api, 10)
     emulator.advance(600)
     fill(api, 5)
@@ -44,14 +44,14 @@ def test_the_window_slides(api: Api, emulator: EmulatorHandle) -> None:
     assert api.login().status_code == 429
 
 
-def test_failed_logins_fill_the_window_too(api: Api, emulator: EmulatorHandle) -> None:
+def test_failed_logins_fill_the_window_too(api: Api, emulator: EmulatorClient) -> None:
     emulator.configure(captcha_after_failures=None)
     for _ in range(15):
         api.login(password="wrong")
     assert api.login().status_code == 429
 
 
-def test_blocked_logins_fill_the_window_too(api: Api, emulator: EmulatorHandle) -> None:
+def test_blocked_logins_fill_the_window_too(api: Api, emulator: EmulatorClient) -> None:
     emulator.block_user(EMAIL)
     for _ in range(15):
         assert api.login().status_code == 401
@@ -64,7 +64,7 @@ def test_unknown_users_are_limited_alike(api: Api) -> None:
     assert api.login("nobody@example.com").status_code == 429
 
 
-def test_users_are_counted_apart(api: Api, emulator: EmulatorHandle) -> None:
+def test_users_are_counted_apart(api: Api, emulator: EmulatorClient) -> None:
     emulator.add_user("other@example.com", "pw")
     fill(api)
     assert api.login("other@example.com", "pw").status_code == 200
@@ -72,7 +72,7 @@ def test_users_are_counted_apart(api: Api, emulator: EmulatorHandle) -> None:
 
 
 @pytest.mark.parametrize(("counts", "status"), [(False, 200), (True, 429)])
-def test_refused_logins_can_fill_the_window(api: Api, emulator: EmulatorHandle, counts: bool, status: int) -> None:
+def test_refused_logins_can_fill_the_window(api: Api, emulator: EmulatorClient, counts: bool, status: int) -> None:
     emulator.configure(login_limit_counts_refused=counts, login_limit=2)
     fill(api, 2)
     emulator.advance(600)
@@ -82,7 +82,7 @@ def test_refused_logins_can_fill_the_window(api: Api, emulator: EmulatorHandle, 
     assert api.login().status_code == status
 
 
-def test_the_form_is_a_setting(api: Api, emulator: EmulatorHandle) -> None:
+def test_the_form_is_a_setting(api: Api, emulator: EmulatorClient) -> None:
     emulator.configure(
         login_limit=1, login_window_seconds=60, login_limit_status=503, login_limit_code=-1, retry_after="date"
     )
@@ -95,6 +95,6 @@ def test_the_form_is_a_setting(api: Api, emulator: EmulatorHandle) -> None:
     assert "Retry-After" not in api.login().headers
 
 
-def test_the_limit_can_be_off(api: Api, emulator: EmulatorHandle) -> None:
+def test_the_limit_can_be_off(api: Api, emulator: EmulatorClient) -> None:
     emulator.configure(login_limit=None)
     fill(api, 17)

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,14 +12,13 @@ if TYPE_CHECKING:
     from emulator_files import FileCalls
     from playwright.sync_api import Locator, Page
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 pytestmark = pytest.mark.browser
-IMAGE = Path(__file__).parents[2] / "docs" / "images" / "emulator.png"
 
 
 @pytest.fixture
-def page(chromium_page: Page, emulator: EmulatorHandle) -> Page:
+def page(chromium_page: Page, emulator: EmulatorClient) -> Page:
     chromium_page.goto(emulator.url)
     chromium_page.evaluate("window.notReloaded = true")
     return chromium_page
@@ -31,7 +28,7 @@ def row(page: Page, table: str, text: str) -> Locator:
     return page.locator(f"#{table} tbody tr", has_text=text)
 
 
-def test_it_needs_nothing_from_elsewhere(emulator: EmulatorHandle) -> None:
+def test_it_needs_nothing_from_elsewhere(emulator: EmulatorClient) -> None:
     answer = requests.get(emulator.url, timeout=10)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
@@ -46,7 +43,7 @@ def test_an_empty_emulator(page: Page) -> None:
         assert page.locator(f"#{name}").is_hidden()
 
 
-def test_sessions_and_calls_appear_without_reload(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+def test_sessions_and_calls_appear_without_reload(page: Page, api: Api, emulator: EmulatorClient) -> None:
     token = api.session()
     session = row(page, "sessions", token[:8])
     session.wait_for()
@@ -67,7 +64,7 @@ def test_sessions_and_calls_appear_without_reload(page: Page, api: Api, emulator
     assert page.evaluate("window.notReloaded")
 
 
-def test_a_person_passes_the_captcha_of_a_user(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+def test_a_person_passes_the_captcha_of_a_user(page: Page, api: Api, emulator: EmulatorClient) -> None:
     for _ in range(5):
         api.login(password="wrong")
     token = api.login().headers["X-Auth-Token"]
@@ -82,7 +79,7 @@ def test_a_person_passes_the_captcha_of_a_user(page: Page, api: Api, emulator: E
     assert page.evaluate("window.notReloaded")
 
 
-def test_a_person_passes_the_captcha_of_a_session(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+def test_a_person_passes_the_captcha_of_a_session(page: Page, api: Api, emulator: EmulatorClient) -> None:
     token = api.session()
     row(page, "sessions", token[:8]).get_by_role("button", name="Block").click()
     row(page, "blocks", f"session {token[:8]}").wait_for()
@@ -92,7 +89,7 @@ def test_a_person_passes_the_captcha_of_a_session(page: Page, api: Api, emulator
     assert api.keepalive(token).status_code == 200
 
 
-def test_users_are_blocked_and_sessions_expired(page: Page, api: Api, emulator: EmulatorHandle) -> None:
+def test_users_are_blocked_and_sessions_expired(page: Page, api: Api, emulator: EmulatorClient) -> None:
     token = api.session()
     row(page, "users", EMAIL).get_by_role("button", name="Block").click()
     row(page, "users", "CAPTCHA required").wait_for()
@@ -102,14 +99,14 @@ def test_users_are_blocked_and_sessions_expired(page: Page, api: Api, emulator: 
     assert emulator.sessions == []
 
 
-def test_what_a_client_sent_is_shown_as_text(page: Page, emulator: EmulatorHandle) -> None:
+def test_what_a_client_sent_is_shown_as_text(page: Page, emulator: EmulatorClient) -> None:
     name = "<img/src=x/onerror=window.hacked=1>@example.com"
     emulator.add_user(name, "pw")
     row(page, "users", name).wait_for()
     assert page.evaluate("window.hacked") is None
 
 
-def test_files_and_open_uploads_appear_without_reload(page: Page, files: FileCalls, emulator: EmulatorHandle) -> None:
+def test_files_and_open_uploads_appear_without_reload(page: Page, files: FileCalls, emulator: EmulatorClient) -> None:
     link = files.link("report.csv", file_size=12_000_000)
     files.chunk(link["upload_key"], b"x" * 3_400_000, "bytes 0-3399999/12000000")
     upload = row(page, "uploads", "/report.csv")
@@ -124,7 +121,20 @@ def test_files_and_open_uploads_appear_without_reload(page: Page, files: FileCal
     assert page.evaluate("window.notReloaded")
 
 
-def test_names_are_shown_as_text(page: Page, emulator: EmulatorHandle) -> None:
+def test_a_person_adds_a_file(page: Page, emulator: EmulatorClient) -> None:
+    emulator.add_user("other@example.com", "pw")
+    row(page, "users", "other@example.com").wait_for()
+    page.get_by_label("Path").fill("/partner/inbox/späte & frühe.csv")
+    page.get_by_label("Text").fill("order,units")
+    page.locator("#add-file [name=email]").select_option("other@example.com")
+    page.get_by_role("button", name="Add the file").click()
+    row(page, "files", "/partner/inbox/späte & frühe.csv").wait_for()
+    assert emulator.read_file("other@example.com", "/partner/inbox/späte & frühe.csv") == b"order,units"
+    assert page.get_by_label("Path").input_value() == ""
+    assert page.evaluate("window.notReloaded")
+
+
+def test_names_are_shown_as_text(page: Page, emulator: EmulatorClient) -> None:
     emulator.put_hostile_name(EMAIL, "<img src=x onerror=window.hacked=1>")
     emulator.put_hostile_name(EMAIL, "y" * 10_000)
     row(page, "files", "<img src=x").wait_for()
@@ -140,26 +150,3 @@ def test_trouble_is_told_and_forgotten(page: Page, api: Api) -> None:
     page.unroute("**/_emulator/state")
     page.get_by_role("alert").wait_for(state="hidden")
     assert page.evaluate("window.notReloaded")
-
-
-@pytest.mark.skipif(os.environ.get("QUATRIX_SCREENSHOTS") != "1", reason="QUATRIX_SCREENSHOTS=1 is not set")
-def test_screenshot(page: Page, api: Api, files: FileCalls, emulator: EmulatorHandle) -> None:
-    emulator.put_files(EMAIL, [{"path": f"in/report-{day}.csv", "size": 4_000 * day} for day in range(1, 4)])
-    link = files.link("backup.tar", file_size=48_000_000)
-    files.chunk(link["upload_key"], b"x" * 17_000_000, "bytes 0-16999999/48000000")
-    emulator.add_user("pin@example.com", "pw", pin="12345")
-    emulator.add_user("batch@example.com", "pw", totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
-    token = api.session()
-    for _ in range(3):
-        api.keepalive(token)
-    emulator.advance(130)
-    api.profile(token)
-    api.login("batch@example.com", "pw")
-    for _ in range(5):
-        api.login("pin@example.com", "wrong")
-    api.login("pin@example.com", "pw")
-    emulator.fault("session/keepalive", status=503)
-    api.keepalive(token)
-    row(page, "calls", "(fault)").wait_for()
-    IMAGE.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=IMAGE, full_page=True)

@@ -14,7 +14,7 @@ from emulator_api import EMAIL, PASSWORD, Api
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.pytest_plugin import QuatrixConnection
 
 TESTS = """
@@ -51,7 +51,7 @@ def fields(name: str = "AIRFLOW_CONN_QUATRIX_DEFAULT") -> dict[str, object]:
     return json.loads(os.environ[name])
 
 
-def test_the_plain_connection(quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection) -> None:
+def test_the_plain_connection(quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection) -> None:
     assert quatrix_connection == "quatrix_default"
     assert isinstance(quatrix_connection, str)
     assert fields() == {
@@ -86,7 +86,7 @@ def test_another_connection_can_be_made(quatrix_connection: QuatrixConnection) -
     assert fields()["login"] == EMAIL
 
 
-def test_the_emulator_over_tls(quatrix_emulator_tls: EmulatorHandle) -> None:
+def test_the_emulator_over_tls(quatrix_emulator_tls: EmulatorClient) -> None:
     assert quatrix_emulator_tls.ca_file is not None
     assert Api(quatrix_emulator_tls.url, quatrix_emulator_tls.ca_file).login().status_code == 200
     assert quatrix_emulator_tls.logins == 1
@@ -114,6 +114,6 @@ def test_the_plugin_imports_next_to_nothing() -> None:
         assert f"'{name}" not in done.stdout
 
 
-def test_the_server_fixture_is_shared(quatrix_emulator: EmulatorHandle, quatrix_emulator_server: object) -> None:
+def test_the_server_fixture_is_shared(quatrix_emulator: EmulatorClient, quatrix_emulator_server: object) -> None:
     assert requests.get(quatrix_emulator.url, timeout=10).status_code == 200
     assert getattr(quatrix_emulator_server, "url", None) == quatrix_emulator.url

@@ -11,11 +11,11 @@ import pytest
 import requests
 from emulator_api import EMAIL, PASSWORD, Api
 
-from airflow_provider_quatrix.emulator.accounts import ApiKeySpec, UserSpec
-from airflow_provider_quatrix.emulator.gate import UNKNOWN_PATH, Templates
-from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+from airflow_provider_quatrix.emulator.client import EmulatorClient
 from airflow_provider_quatrix.emulator.server import EmulatorServer
+from airflow_provider_quatrix.emulator.service.accounts import ApiKeySpec, UserSpec
 from airflow_provider_quatrix.emulator.settings import EmulatorSettings
+from airflow_provider_quatrix.emulator.web.middleware import UNKNOWN_PATH, Templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +54,8 @@ def test_it_can_start_again() -> None:
 
 @pytest.mark.parametrize("waiting", ["delay", "upload"])
 def test_nothing_holds_up_the_end(waiting: str) -> None:
-    with EmulatorServer(users=[USER]) as server, EmulatorHandle(server.url) as handle:
-        handle.fault("profile", delay=600)
+    with EmulatorServer(users=[USER]) as server, EmulatorClient(server.url) as client:
+        client.fault("profile", delay=600)
         request = {
             "delay": b"GET /api/1.0/profile HTTP/1.1\r\nHost: x\r\n\r\n",
             "upload": b"POST /api/1.0/session/login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
@@ -63,7 +63,7 @@ def test_nothing_holds_up_the_end(waiting: str) -> None:
         connection = socket.create_connection((server.host, server.port), timeout=10)
         connection.sendall(request)
         deadline = time.monotonic() + 10
-        while not handle.requests and time.monotonic() < deadline:
+        while not client.requests and time.monotonic() < deadline:
             time.sleep(0.01)
         started = time.monotonic()
         server.stop()
@@ -75,14 +75,14 @@ def test_settings_and_keys_of_the_start_survive_a_reset() -> None:
     settings = EmulatorSettings(login_limit=1)
     with (
         EmulatorServer(settings, [USER], [ApiKeySpec("key", EMAIL)]) as server,
-        EmulatorHandle(server.url) as handle,
+        EmulatorClient(server.url) as client,
     ):
-        handle.configure(login_limit=5)
-        handle.reset()
-        assert handle.state()["settings"]["login_limit"] == 1
+        client.configure(login_limit=5)
+        client.reset()
+        assert client.state()["settings"]["login_limit"] == 1
         assert Api(server.url).bearer("key", "profile").status_code == 200
-        handle.reset(users=[{"email": "other@example.com", "password": "pw"}])
-        assert handle.state()["api_keys"] == []
+        client.reset(users=[{"email": "other@example.com", "password": "pw"}])
+        assert client.state()["api_keys"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import hmac
+import struct
 import time
 import uuid
 from email.utils import parsedate_to_datetime
@@ -10,10 +12,12 @@ import pyotp
 import pytest
 from emulator_api import EMAIL, NOT_AUTHORIZED, PASSWORD
 
+from airflow_provider_quatrix.emulator.service.accounts import UserSpec
+
 if TYPE_CHECKING:
     from emulator_api import Api
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 TOTP_USER = "totp@example.com"
@@ -35,13 +39,13 @@ def wrong_code() -> str:
 
 
 @pytest.fixture
-def totp_token(api: Api, emulator: EmulatorHandle) -> str:
+def totp_token(api: Api, emulator: EmulatorClient) -> str:
     emulator.add_user(TOTP_USER, "pw", totp_secret=SECRET)
     return api.login(TOTP_USER, "pw").json()["session_id"]
 
 
 @pytest.fixture
-def pin_token(api: Api, emulator: EmulatorHandle) -> str:
+def pin_token(api: Api, emulator: EmulatorClient) -> str:
     emulator.add_user(PIN_USER, "pw", pin="12a45")
     return api.login(PIN_USER, "pw").json()["session_id"]
 
@@ -57,14 +61,14 @@ class TestLogin:
 
     @pytest.mark.parametrize(("where", "body", "header"), [("body", True, False), ("header", False, True)])
     def test_the_session_id_can_be_in_one_place(
-        self, api: Api, emulator: EmulatorHandle, where: str, body: bool, header: bool
+        self, api: Api, emulator: EmulatorClient, where: str, body: bool, header: bool
     ) -> None:
         emulator.configure(session_id_in=where)
         answer = api.login()
         assert ("session_id" in answer.json()) is body
         assert ("X-Auth-Token" in answer.headers) is header
 
-    def test_every_login_opens_another_session(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_every_login_opens_another_session(self, api: Api, emulator: EmulatorClient) -> None:
         first, second = api.session(), api.session()
         assert first != second
         assert [session["id"] for session in emulator.sessions] == [first, second]
@@ -74,19 +78,19 @@ class TestLogin:
     def test_the_email_is_known_in_any_case(self, api: Api) -> None:
         assert api.login("Robot@Example.COM").status_code == 200
 
-    def test_a_password_may_hold_colons_and_any_letters(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_password_may_hold_colons_and_any_letters(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.add_user("zoë@example.com", "p:ä:ß ✓")
         assert api.login("zoë@example.com", "p:ä:ß ✓").status_code == 200
 
     @pytest.mark.parametrize(("email", "password"), [(EMAIL, "wrong"), (EMAIL, ""), ("nobody@example.com", PASSWORD)])
-    def test_a_wrong_pair_is_refused(self, api: Api, emulator: EmulatorHandle, email: str, password: str) -> None:
+    def test_a_wrong_pair_is_refused(self, api: Api, emulator: EmulatorClient, email: str, password: str) -> None:
         answer = api.login(email, password)
         assert (answer.status_code, answer.json()) == (401, NOT_AUTHORIZED)
         assert "X-Auth-Token" not in answer.headers
         assert emulator.counters["rejected_logins"] == 1
         assert emulator.sessions == []
 
-    def test_the_code_of_a_wrong_password_is_a_setting(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_code_of_a_wrong_password_is_a_setting(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.configure(wrong_password_code=14)
         assert api.login(password="wrong").json()["code"] == 14
 
@@ -104,20 +108,20 @@ class TestLogin:
         ],
     )
     def test_a_missing_or_garbled_header_is_refused(
-        self, api: Api, emulator: EmulatorHandle, header: str | None
+        self, api: Api, emulator: EmulatorClient, header: str | None
     ) -> None:
         answer = api.call("GET", "session/login", headers={} if header is None else {"Authorization": header})
         assert (answer.status_code, answer.json()) == (401, NOT_AUTHORIZED)
         assert emulator.logins == 1
 
-    def test_a_contact_has_no_account(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_contact_has_no_account(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.add_user("contact@example.com", "pw", is_contact=True)
         answer = api.login("contact@example.com", "pw")
         assert answer.status_code == 200
         assert answer.json()["account_id"] is None
         assert api.profile(answer.json()["session_id"]).json()["is_contact"] is True
 
-    def test_logins_are_counted(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_logins_are_counted(self, api: Api, emulator: EmulatorClient) -> None:
         api.login()
         api.login(password="wrong")
         api.call("GET", "session/login/")
@@ -132,17 +136,17 @@ class TestKeepaliveAndLogout:
         assert (answer.status_code, answer.content) == (200, b"")
         assert answer.headers["Content-Type"] == "application/json"
 
-    @pytest.mark.parametrize("token", [None, "", "nonsense", str(uuid.uuid4())])
+    @pytest.mark.parametrize("token", [None, "", "nonsense", str(uuid.UUID(int=7))])
     @pytest.mark.parametrize("path", ["session/keepalive", "profile", "profile/info"])
     def test_a_dead_session_is_refused(self, api: Api, path: str, token: str | None) -> None:
         answer = api.call("GET", path, token)
         assert (answer.status_code, answer.json()) == (401, NOT_AUTHORIZED)
 
-    def test_the_code_of_a_dead_session_is_a_setting(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_code_of_a_dead_session_is_a_setting(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.configure(unauthorized_code=14)
         assert api.keepalive("dead").json()["code"] == 14
 
-    def test_logout_ends_the_session(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_logout_ends_the_session(self, api: Api, emulator: EmulatorClient) -> None:
         token, other = api.session(), api.session()
         answer = api.logout(token)
         assert (answer.status_code, answer.content) == (200, b"")
@@ -150,7 +154,7 @@ class TestKeepaliveAndLogout:
         assert api.keepalive(other).status_code == 200
         assert emulator.counters["logouts"] == 1
 
-    def test_logout_without_a_session(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_logout_without_a_session(self, api: Api, emulator: EmulatorClient) -> None:
         answer = api.logout("dead")
         assert (answer.status_code, answer.json()) == (401, NOT_AUTHORIZED)
         emulator.configure(dead_logout_status=200)
@@ -160,12 +164,12 @@ class TestKeepaliveAndLogout:
         assert api.logout(None).status_code == 403
 
     @pytest.mark.parametrize("path", ["session/login", "session/keepalive", "session/logout", "profile"])
-    def test_a_slash_at_the_end_changes_nothing(self, api: Api, emulator: EmulatorHandle, path: str) -> None:
+    def test_a_slash_at_the_end_changes_nothing(self, api: Api, emulator: EmulatorClient, path: str) -> None:
         token = api.session()
         assert api.call("GET", f"{path}/", token, auth=(EMAIL, PASSWORD)).status_code == 200
         assert emulator.calls("GET", path) >= 1
 
-    def test_unknown_paths_and_methods(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_unknown_paths_and_methods(self, api: Api, emulator: EmulatorClient) -> None:
         token = api.session()
         answer = api.call("GET", "no/such/call", token)
         assert (answer.status_code, answer.json()["code"]) == (404, 20)
@@ -178,7 +182,7 @@ class TestKeepaliveAndLogout:
 
 
 class TestLifetime:
-    def test_an_idle_session_ends(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_an_idle_session_ends(self, api: Api, emulator: EmulatorClient) -> None:
         token = api.session()
         emulator.advance(899)
         assert api.keepalive(token).status_code == 200
@@ -190,7 +194,7 @@ class TestLifetime:
         assert emulator.counters["sessions_expired"] == 1
         assert emulator.sessions == []
 
-    def test_refused_calls_do_not_refresh(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_refused_calls_do_not_refresh(self, api: Api, emulator: EmulatorClient) -> None:
         token = api.session()
         emulator.block_session(token)
         emulator.advance(600)
@@ -198,13 +202,13 @@ class TestLifetime:
         emulator.advance(301)
         assert emulator.sessions == []
 
-    def test_the_period_is_a_setting(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_period_is_a_setting(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.configure(idle_seconds=60)
         token = api.session()
         emulator.advance(61)
         assert api.keepalive(token).status_code == 401
 
-    def test_a_maximum_age(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_maximum_age(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.configure(max_age_seconds=1000)
         token = api.session()
         emulator.advance(600)
@@ -213,12 +217,12 @@ class TestLifetime:
         emulator.advance(401)
         assert api.keepalive(token).status_code == 401
 
-    def test_a_maximum_number_ends_the_oldest(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_maximum_number_ends_the_oldest(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.configure(max_sessions=2)
         tokens = [api.session() for _ in range(3)]
         assert [api.keepalive(token).status_code for token in tokens] == [401, 200, 200]
 
-    def test_expiry_on_demand(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_expiry_on_demand(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.add_user("other@example.com", "pw")
         tokens = [api.session(), api.session(), api.session("other@example.com", "pw")]
         emulator.expire_session(tokens[0])
@@ -228,7 +232,7 @@ class TestLifetime:
         assert emulator.sessions == []
         assert emulator.counters["sessions_expired"] == 3
 
-    def test_the_date_header_follows_the_clock(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_date_header_follows_the_clock(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.advance(86400)
         answer = api.login()
         at = parsedate_to_datetime(answer.headers["Date"]).timestamp()
@@ -236,7 +240,7 @@ class TestLifetime:
 
 
 class TestTotp:
-    def test_the_first_step_is_207(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_first_step_is_207(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.add_user(TOTP_USER, "pw", totp_secret=SECRET)
         answer = api.login(TOTP_USER, "pw")
         assert (answer.status_code, answer.headers["Mfa-Code"]) == (207, "71")
@@ -246,11 +250,27 @@ class TestTotp:
 
     @pytest.mark.parametrize(("code", "header"), [(99, "99"), (None, None)])
     def test_the_code_of_the_first_step_is_a_setting(
-        self, api: Api, emulator: EmulatorHandle, code: int | None, header: str | None
+        self, api: Api, emulator: EmulatorClient, code: int | None, header: str | None
     ) -> None:
         emulator.add_user(TOTP_USER, "pw", totp_secret=SECRET)
         emulator.configure(mfa_code_2fa=code)
         assert api.login(TOTP_USER, "pw").headers.get("Mfa-Code") == header
+
+    @pytest.mark.parametrize("secret", ["JBSWY3DPEHPK3PXP", "jbsw y3dp ehpk 3pxp", "MFRGG===", "MFRGG"])
+    def test_secrets_as_services_hand_them_out_are_fine(self, api: Api, emulator: EmulatorClient, secret: str) -> None:
+        emulator.add_user(TOTP_USER, "pw", totp_secret=secret)
+        key = base64.b32decode(secret.replace(" ", "").rstrip("=").ljust(8, "=").upper())
+        step = struct.pack(">Q", int(time.time()) // 30)
+        digest = hmac.digest(key, step, "sha1")
+        (number,) = struct.unpack_from(">I", digest, digest[-1] & 15)
+        code = f"{(number & 0x7FFFFFFF) % 1_000_000:06}"
+        token = api.login(TOTP_USER, "pw").json()["session_id"]
+        assert api.second(token, "2FA", code).status_code == 200
+
+    @pytest.mark.parametrize("secret", ["", "  ", "===", "0189", "A"])
+    def test_a_secret_that_is_none_is_refused(self, secret: str) -> None:
+        with pytest.raises(ValueError, match="totp_secret must be base32"):
+            UserSpec(TOTP_USER, "pw", totp_secret=secret)
 
     def test_a_pending_session_can_do_nothing_else(self, api: Api, totp_token: str) -> None:
         for path in ("session/keepalive", "profile", "profile/info"):
@@ -261,7 +281,7 @@ class TestTotp:
         assert api.logout(totp_token).status_code == 200
         assert api.second(totp_token, "2FA", code_now()).status_code == 401
 
-    def test_the_code_makes_the_same_session_usable(self, api: Api, emulator: EmulatorHandle, totp_token: str) -> None:
+    def test_the_code_makes_the_same_session_usable(self, api: Api, emulator: EmulatorClient, totp_token: str) -> None:
         answer = api.second(totp_token, "2FA", code_now())
         assert (answer.status_code, answer.json()["session_id"]) == (200, totp_token)
         assert api.keepalive(totp_token).status_code == 200
@@ -270,14 +290,14 @@ class TestTotp:
         assert emulator.logins == 1
         assert emulator.calls("POST", "session/login") == 1
 
-    def test_the_session_can_get_another_id(self, api: Api, emulator: EmulatorHandle, totp_token: str) -> None:
+    def test_the_session_can_get_another_id(self, api: Api, emulator: EmulatorClient, totp_token: str) -> None:
         emulator.configure(second_factor_new_id=True)
         token = api.second(totp_token, "2FA", code_now()).json()["session_id"]
         assert token != totp_token
         assert api.keepalive(token).status_code == 200
         assert api.keepalive(totp_token).status_code == 401
 
-    def test_a_wrong_code_is_refused(self, api: Api, emulator: EmulatorHandle, totp_token: str) -> None:
+    def test_a_wrong_code_is_refused(self, api: Api, emulator: EmulatorClient, totp_token: str) -> None:
         for code in (wrong_code(), "abc", "١٢٣٤٥٦"):
             answer = api.second(totp_token, "2FA", code)
             assert (answer.status_code, answer.json()["code"]) == (401, 83)
@@ -285,13 +305,13 @@ class TestTotp:
         assert api.second(totp_token, "2FA", code_now()).status_code == 200
 
     def test_the_codes_of_refusals_are_settings(
-        self, api: Api, emulator: EmulatorHandle, totp_token: str, pin_token: str
+        self, api: Api, emulator: EmulatorClient, totp_token: str, pin_token: str
     ) -> None:
         emulator.configure(wrong_totp_code=1, wrong_pin_code=2)
         assert api.second(totp_token, "2FA", wrong_code()).json()["code"] == 1
         assert api.second(pin_token, "PIN", "wrong").json()["code"] == 2
 
-    def test_a_code_is_never_taken_twice(self, api: Api, emulator: EmulatorHandle, totp_token: str) -> None:
+    def test_a_code_is_never_taken_twice(self, api: Api, emulator: EmulatorClient, totp_token: str) -> None:
         code = code_now()
         assert api.second(totp_token, "2FA", code).status_code == 200
         again = api.login(TOTP_USER, "pw").json()["session_id"]
@@ -300,7 +320,7 @@ class TestTotp:
         assert emulator.counters["totp_replays"] == 1
         assert emulator.counters["codes_received"] == 2
 
-    def test_a_wrong_code_sent_twice_is_a_replay_too(self, api: Api, emulator: EmulatorHandle, totp_token: str) -> None:
+    def test_a_wrong_code_sent_twice_is_a_replay_too(self, api: Api, emulator: EmulatorClient, totp_token: str) -> None:
         code = wrong_code()
         api.second(totp_token, "2FA", code)
         api.second(totp_token, "2FA", code)
@@ -336,7 +356,7 @@ class TestTotp:
 
 
 class TestPin:
-    def test_the_whole_way(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_the_whole_way(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.add_user(PIN_USER, "pw", pin="12a45")
         answer = api.login(PIN_USER, "pw")
         assert (answer.status_code, answer.headers["Mfa-Code"]) == (207, "73")
@@ -351,13 +371,13 @@ class TestPin:
         answer = api.call("POST", "session/login", pin_token, data=b'{"auth_type": "PIN", "code": "\\ud800"}')
         assert (answer.status_code, answer.json()["code"]) == (401, 84)
 
-    def test_a_pin_may_be_sent_again(self, api: Api, emulator: EmulatorHandle, pin_token: str) -> None:
+    def test_a_pin_may_be_sent_again(self, api: Api, emulator: EmulatorClient, pin_token: str) -> None:
         assert api.second(pin_token, "PIN", "12a45").status_code == 200
         again = api.login(PIN_USER, "pw").json()["session_id"]
         assert api.second(again, "PIN", "12a45").status_code == 200
         assert emulator.counters["totp_replays"] == 0
 
-    def test_a_pending_session_expires(self, api: Api, emulator: EmulatorHandle, pin_token: str) -> None:
+    def test_a_pending_session_expires(self, api: Api, emulator: EmulatorClient, pin_token: str) -> None:
         emulator.advance(901)
         answer = api.second(pin_token, "PIN", "12a45")
         assert (answer.status_code, answer.json()) == (401, NOT_AUTHORIZED)
@@ -377,7 +397,7 @@ class TestProfile:
         )
         assert set(profile) == set(expected.split())
 
-    def test_ids_stay_the_same(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_ids_stay_the_same(self, api: Api, emulator: EmulatorClient) -> None:
         before = api.profile(api.session()).json()
         emulator.reset()
         after = api.profile(api.session()).json()
@@ -392,17 +412,17 @@ class TestProfile:
 
 class TestApiKeys:
     @pytest.fixture(autouse=True)
-    def _key(self, emulator: EmulatorHandle) -> None:
+    def _key(self, emulator: EmulatorClient) -> None:
         emulator.add_api_key("key-1234", EMAIL)
 
-    def test_a_key_needs_no_session(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_key_needs_no_session(self, api: Api, emulator: EmulatorClient) -> None:
         assert api.bearer("key-1234", "profile").json()["email"] == EMAIL
         assert emulator.logins == 0
         assert emulator.sessions == []
         assert emulator.recent_calls[0]["user"] == EMAIL
 
     @pytest.mark.parametrize("path", ["session/keepalive", "session/logout"])
-    def test_the_session_calls_do_nothing(self, api: Api, emulator: EmulatorHandle, path: str) -> None:
+    def test_the_session_calls_do_nothing(self, api: Api, emulator: EmulatorClient, path: str) -> None:
         answer = api.bearer("key-1234", path)
         assert (answer.status_code, answer.content) == (200, b"")
         assert api.bearer("key-1234", "profile").status_code == 200
@@ -416,7 +436,7 @@ class TestApiKeys:
         answer = api.bearer(key, path)
         assert (answer.status_code, answer.json()) == (401, NOT_AUTHORIZED)
 
-    def test_a_deactivated_key_is_refused(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_deactivated_key_is_refused(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.add_api_key("key-1234", EMAIL, status="D")
         assert api.bearer("key-1234", "profile").status_code == 401
 
@@ -427,12 +447,12 @@ class TestApiKeys:
         answer = api.call("GET", "profile", api.session(), headers={"Authorization": "Bearer unknown"})
         assert answer.status_code == 401
 
-    def test_no_captcha_block_touches_a_key(self, api: Api, emulator: EmulatorHandle) -> None:
+    def test_no_captcha_block_touches_a_key(self, api: Api, emulator: EmulatorClient) -> None:
         emulator.block_user(EMAIL)
         assert api.bearer("key-1234", "profile").status_code == 200
         emulator.configure(captcha_blocks_api_keys=True)
         answer = api.bearer("key-1234", "profile")
         assert (answer.status_code, answer.json()["msg"]) == (401, "Captcha required")
 
-    def test_only_a_hint_is_shown(self, emulator: EmulatorHandle) -> None:
+    def test_only_a_hint_is_shown(self, emulator: EmulatorClient) -> None:
         assert emulator.state()["api_keys"] == [{"hint": "1234", "email": EMAIL, "status": "A", "name": ""}]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emulator_api import Api
     from emulator_files import FileCalls
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ class TestLink:
         body = {"name": "a.txt", "parent_id": files.home, "resolve": False}
         assert files.refused("POST", "upload/link", body) == (400, 30)
 
-    def test_what_does_not_fit(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_what_does_not_fit(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(user_quota=100, max_file_size=80)
         body = {"name": "a", "parent_id": files.home}
         assert files.refused("POST", "upload/link", {**body, "file_size": 81}) == (400, 50)
@@ -80,7 +80,7 @@ class TestLink:
 
 
 class TestChunks:
-    def test_in_order(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_in_order(self, files: FileCalls, emulator: EmulatorClient) -> None:
         link = files.link("report.csv", file_size=12)
         answer = files.chunk(link["upload_key"], b"12345678", "bytes 0-7/12")
         assert (answer.status_code, answer.json()) == (200, link["file_id"])
@@ -98,7 +98,7 @@ class TestChunks:
         assert emulator.counters["upload_bytes"] == 12
         assert emulator.calls("POST", "/upload/chunked/{key}") == 2
 
-    def test_in_any_order_and_again(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_in_any_order_and_again(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         for data, content_range in (
             (b"56", "bytes 4-5/6"),
@@ -114,7 +114,7 @@ class TestChunks:
         "content_range", ["bytes 0-4/5", "bytes 0-5/5", "bytes 0-5/*", "BYTES  0 - 4 / 5", "bytes 0-99/3"]
     )
     def test_the_length_of_the_body_decides(
-        self, files: FileCalls, emulator: EmulatorHandle, content_range: str
+        self, files: FileCalls, emulator: EmulatorClient, content_range: str
     ) -> None:
         key = files.link("a")["upload_key"]
         assert files.chunk(key, b"12345", content_range).status_code == 200
@@ -127,13 +127,13 @@ class TestChunks:
         answer = files.chunk(files.link("a")["upload_key"], b"12345", content_range)
         assert (answer.status_code, answer.json()["code"]) == (400, code)
 
-    def test_gaps_are_zeros(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_gaps_are_zeros(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a", file_size=10)["upload_key"]
         files.chunk(key, b"9", "bytes 8-8/10")
         assert files.finalize(key).json()["size"] == 9
         assert emulator.read_file(EMAIL, "a") == bytes(8) + b"9"
 
-    def test_an_empty_file(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_an_empty_file(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a", file_size=0)["upload_key"]
         assert files.finalize(key).json()["size"] == 0
         assert emulator.read_file(EMAIL, "a") == b""
@@ -146,7 +146,7 @@ class TestChunks:
             answer = api.call("POST", f"//upload/chunked/{key}", headers=headers | extra, data=b"12")
             assert answer.status_code == 200
 
-    def test_a_session_is_kept_alive(self, files: FileCalls, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_session_is_kept_alive(self, files: FileCalls, api: Api, emulator: EmulatorClient) -> None:
         token = api.session()
         key = files.link("a")["upload_key"]
         headers = {"Content-Range": "bytes 0-1/2"}
@@ -161,21 +161,21 @@ class TestChunks:
         emulator.advance(600)
         assert api.keepalive(token).status_code == 401
 
-    def test_a_blocked_session_is_no_matter(self, files: FileCalls, api: Api, emulator: EmulatorHandle) -> None:
+    def test_a_blocked_session_is_no_matter(self, files: FileCalls, api: Api, emulator: EmulatorClient) -> None:
         token = api.session()
         key = files.link("a")["upload_key"]
         emulator.block_session(token)
         answer = api.call("POST", f"/upload/chunked/{key}", token, headers={"Content-Range": "bytes 0-1/2"}, data=b"12")
         assert answer.status_code == 200
 
-    def test_without_a_length(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_without_a_length(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         url = f"{emulator.url}/upload/chunked/{key}"
         headers = {"Content-Range": "bytes 0-5/6"}
         assert requests.post(url, data=iter([b"123", b"456"]), headers=headers, timeout=10).status_code == 200
         assert emulator.read_file(EMAIL, "a") == b"123456"
 
-    def test_a_large_one(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_large_one(self, files: FileCalls, emulator: EmulatorClient) -> None:
         data = os.urandom(5_000_000)
         files.upload("a", data)
         assert emulator.read_file(EMAIL, "a") == data
@@ -183,7 +183,7 @@ class TestChunks:
 
 class TestStrictMode:
     @pytest.fixture(autouse=True)
-    def _strict(self, emulator: EmulatorHandle) -> None:
+    def _strict(self, emulator: EmulatorClient) -> None:
         emulator.configure(strict_chunks=True, strict_finalize=True)
 
     def test_a_careful_client(self, files: FileCalls) -> None:
@@ -207,7 +207,7 @@ class TestStrictMode:
         answer = files.chunk(key, data, content_range)
         assert (answer.status_code, answer.json()["code"]) == (400, 10)
 
-    def test_one_without_a_length(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_one_without_a_length(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a", file_size=3)["upload_key"]
         headers = {"Content-Range": "bytes 0-2/3", **files.http.headers}
         url = f"{emulator.url}/upload/chunked/{key}"
@@ -234,7 +234,7 @@ class TestKeys:
         assert files.finalize("unknown").status_code == 404
         assert files.call("POST", "/upload/multipart/unknown", files={"file": b"1"}).status_code == 404
 
-    def test_they_live_on_while_they_are_used(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_they_live_on_while_they_are_used(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         for offset in range(3):
             emulator.advance(800)
@@ -244,7 +244,7 @@ class TestKeys:
         assert files.finalize(key).status_code == 404
         assert emulator.read_file(EMAIL, "a") == b"xxx"
 
-    def test_or_not(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_or_not(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(upload_key_sliding=False, upload_key_seconds=60)
         key = files.link("a")["upload_key"]
         emulator.advance(50)
@@ -252,7 +252,7 @@ class TestKeys:
         emulator.advance(11)
         assert files.chunk(key, b"x", "bytes 1-1/9").status_code == 404
 
-    def test_killed(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_killed(self, files: FileCalls, emulator: EmulatorClient) -> None:
         keys = [files.link(name)["upload_key"] for name in ("a", "b")]
         assert emulator.kill_upload_keys() == 2
         assert [files.finalize(key).status_code for key in keys] == [404, 404]
@@ -271,7 +271,7 @@ class TestKeys:
         assert files.chunk(link["upload_key"], b"x", "bytes 0-0/1").status_code == 404
         assert files.finalize(link["upload_key"]).status_code == 404
 
-    def test_of_another_user(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_of_another_user(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.add_user("other@example.com", "pw")
         emulator.add_api_key("other-key", "other@example.com")
         key = files.link("a")["upload_key"]
@@ -286,7 +286,7 @@ class TestKeys:
 
 
 class TestPartialFiles:
-    def test_they_are_listed_at_once(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_they_are_listed_at_once(self, files: FileCalls, emulator: EmulatorClient) -> None:
         link = files.link("a", file_size=100)
         assert files.names() == ["Inbox", "Outbox", "Trash", "a"]
         files.chunk(link["upload_key"], b"12345", "bytes 0-4/100")
@@ -301,7 +301,7 @@ class TestPartialFiles:
         assert [file["unfinished"] for file in emulator.files(EMAIL)] == [True]
         assert files.download(link["file_id"]).content == b"12345"
 
-    def test_or_hidden(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_or_hidden(self, files: FileCalls, emulator: EmulatorClient) -> None:
         emulator.configure(hide_partial_files=True)
         folder = files.make_folder("f")
         link = files.link("a", folder)
@@ -313,7 +313,7 @@ class TestPartialFiles:
         files.finalize(link["upload_key"])
         assert files.names("f") == ["a"]
 
-    def test_what_came_before_the_client_left_is_there(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_what_came_before_the_client_left_is_there(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         parts = urlsplit(emulator.url)
         with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
@@ -325,7 +325,7 @@ class TestPartialFiles:
         assert files.chunk(key, b"y" * 9999, "bytes 0-9998/9999").status_code == 200
         assert files.finalize(key).json()["size"] == 9999
 
-    def test_a_fault_in_the_middle(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_fault_in_the_middle(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         emulator.fault("/upload/chunked/*", cut="request", after_bytes=150_000)
         with pytest.raises(requests.ConnectionError):
@@ -337,14 +337,14 @@ class TestPartialFiles:
         assert emulator.read_file(EMAIL, "a") == b"y" * 5_000_000
 
     @pytest.mark.parametrize("after_bytes", [None, 0, 10])
-    def test_a_fault_before_the_end(self, files: FileCalls, emulator: EmulatorHandle, after_bytes: int | None) -> None:
+    def test_a_fault_before_the_end(self, files: FileCalls, emulator: EmulatorClient, after_bytes: int | None) -> None:
         key = files.link("a")["upload_key"]
         emulator.fault("/upload/chunked/*", cut="request", after_bytes=after_bytes)
         head = f"POST /upload/chunked/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
         assert raw(emulator.url, head.encode() + b"Content-Range: bytes 0-9/10\r\n\r\n0123456789") == b""
         assert emulator.uploads[0]["size"] == (after_bytes or 0)
 
-    def test_gone_in_the_middle_of_a_chunk(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_gone_in_the_middle_of_a_chunk(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         emulator.configure(bytes_per_second=1_000_000)
         statuses = []
@@ -362,7 +362,7 @@ class TestPartialFiles:
         assert statuses == [404]
         assert files.ok("GET", "profile/info")["user_used"] == 0
 
-    def test_a_reset_in_the_middle_of_a_chunk(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_reset_in_the_middle_of_a_chunk(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         emulator.configure(bytes_per_second=1_000_000)
         thread = threading.Thread(
@@ -378,7 +378,7 @@ class TestPartialFiles:
 
 
 class TestSpace:
-    def test_at_a_chunk(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_at_a_chunk(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         emulator.configure(user_quota=10, max_file_size=20)
         assert files.chunk(key, b"1234567890", "bytes 0-9/20").status_code == 200
@@ -389,7 +389,7 @@ class TestSpace:
         answer = files.chunk(key, b"x" * 11, "bytes 10-20/21")
         assert (answer.status_code, answer.json()["code"]) == (400, 50)
 
-    def test_in_the_middle_of_a_chunk_without_a_length(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_in_the_middle_of_a_chunk_without_a_length(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         emulator.configure(user_quota=100_000)
         url = f"{emulator.url}/upload/chunked/{key}"
@@ -402,7 +402,7 @@ class TestSpace:
 
 class TestModify:
     @pytest.fixture
-    def file_id(self, emulator: EmulatorHandle) -> str:
+    def file_id(self, emulator: EmulatorClient) -> str:
         return emulator.put_file(EMAIL, "a", b"1234567890")
 
     def modify(self, files: FileCalls, file_id: str, data: bytes, first: int, **members: Any) -> None:
@@ -432,18 +432,18 @@ class TestModify:
         assert files.ok("GET", "profile/info")["user_used"] == len(result)
 
     def test_it_is_cut_at_the_moment_of_the_call(
-        self, files: FileCalls, emulator: EmulatorHandle, file_id: str
+        self, files: FileCalls, emulator: EmulatorClient, file_id: str
     ) -> None:
         files.ok("POST", "file/modify", {"id": file_id, "truncate": 3})
         assert emulator.read_file(EMAIL, "a") == b"123"
 
-    def test_a_file_that_was_never_written(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_a_file_that_was_never_written(self, files: FileCalls, emulator: EmulatorClient) -> None:
         file_id = emulator.put_file(EMAIL, "a", size=2_500_000)
         before = emulator.read_file(EMAIL, "a")
         self.modify(files, file_id, b"abc", 1_500_000)
         assert emulator.read_file(EMAIL, "a") == before[:1_500_000] + b"abc" + before[1_500_003:]
 
-    def test_refusals(self, files: FileCalls, emulator: EmulatorHandle, file_id: str) -> None:
+    def test_refusals(self, files: FileCalls, emulator: EmulatorClient, file_id: str) -> None:
         assert files.refused("POST", "file/modify", {}) == (400, 11)
         assert files.refused("POST", "file/modify", {"id": NO_ID}) == (404, 20)
         assert files.refused("POST", "file/modify", {"id": files.home}) == (400, 10)
@@ -453,7 +453,7 @@ class TestModify:
 
 
 class TestMultipart:
-    def test_the_whole_file_at_once(self, files: FileCalls, emulator: EmulatorHandle) -> None:
+    def test_the_whole_file_at_once(self, files: FileCalls, emulator: EmulatorClient) -> None:
         data = os.urandom(300_000)
         link = files.link("a")
         form = {"other": (None, b"no file"), "file": ("x.bin", data), "more": ("y.bin", b"second")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING
 import fsspec
 import pytest
 from airflow import __version__
+from forked import status_of_child
 
 from airflow_provider_quatrix.api.client import QuatrixClient
 from airflow_provider_quatrix.fs.quatrix import QuatrixFileSystem, get_fs
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.pytest_plugin import QuatrixConnection
 
 AIRFLOW_3 = not __version__.startswith("2.")
@@ -90,7 +90,7 @@ def test_options_that_belong_into_the_connection_are_refused_without_their_value
 
 
 def test_nothing_of_a_file_system_holds_a_secret(
-    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorHandle
+    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorClient
 ) -> None:
     fs = QuatrixFileSystem(str(quatrix_connection))
     fs.pipe("/x", b"data")
@@ -112,7 +112,7 @@ def test_pickle_and_json_keep_connection_and_options(quatrix_connection: Quatrix
 
 
 def test_pickle_is_opened_in_another_process(
-    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorHandle, fs: QuatrixFileSystem
+    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorClient, fs: QuatrixFileSystem
 ) -> None:
     fs.pipe("/x", b"data")
     with fs.open("/x") as file:
@@ -123,7 +123,7 @@ def test_pickle_is_opened_in_another_process(
 
 
 def test_file_system_of_a_client_works_without_airflow_and_stays_in_its_process(
-    quatrix_emulator: EmulatorHandle,
+    quatrix_emulator: EmulatorClient,
 ) -> None:
     client = QuatrixClient.connect(quatrix_emulator.url, EMAIL, PASSWORD)
     fs = QuatrixFileSystem(client=client)
@@ -139,7 +139,7 @@ def test_file_system_of_a_client_works_without_airflow_and_stays_in_its_process(
     assert QuatrixFileSystem(client=other).client is other
 
 
-def test_file_system_of_a_client_needs_no_airflow(quatrix_emulator: EmulatorHandle) -> None:
+def test_file_system_of_a_client_needs_no_airflow(quatrix_emulator: EmulatorClient) -> None:
     code = f"""
 import sys
 sys.modules["airflow"] = None
@@ -155,7 +155,7 @@ print(fs.cat("/x"))
 
 
 def test_changed_connection_is_followed(
-    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorHandle
+    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorClient
 ) -> None:
     quatrix_emulator.add_user("other@example.com", "Other-Passw0rd")
     fs = QuatrixFileSystem(str(quatrix_connection))
@@ -167,7 +167,7 @@ def test_changed_connection_is_followed(
     assert fs.exists("/x")
 
 
-def test_connection_is_looked_at_anew_on_request(fs: QuatrixFileSystem, quatrix_emulator: EmulatorHandle) -> None:
+def test_connection_is_looked_at_anew_on_request(fs: QuatrixFileSystem, quatrix_emulator: EmulatorClient) -> None:
     client = fs.client
     assert fs.client is client
     fs.invalidate_cache("/x")
@@ -178,7 +178,7 @@ def test_connection_is_looked_at_anew_on_request(fs: QuatrixFileSystem, quatrix_
 
 
 def test_api_key_is_used_over_one_client(
-    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorHandle, fs: QuatrixFileSystem
+    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorClient, fs: QuatrixFileSystem
 ) -> None:
     quatrix_emulator.add_api_key("key-of-a-robot", EMAIL)
     quatrix_connection(login=None, password=None, extra={"api_key": "key-of-a-robot"})
@@ -189,7 +189,7 @@ def test_api_key_is_used_over_one_client(
 
 
 def test_threads_have_file_systems_of_their_own_and_one_session(
-    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorHandle
+    quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorClient
 ) -> None:
     made: list[QuatrixFileSystem] = []
 
@@ -209,10 +209,11 @@ def test_threads_have_file_systems_of_their_own_and_one_session(
     assert quatrix_emulator.logins == 1
 
 
-def test_forked_process_has_connections_of_its_own(fs: QuatrixFileSystem, quatrix_emulator: EmulatorHandle) -> None:
+def test_forked_process_has_connections_of_its_own(fs: QuatrixFileSystem, quatrix_emulator: EmulatorClient) -> None:
     fs.pipe("/x", b"data")
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0 if fs.cat("/x") == b"data" else 1)
-    assert os.waitpid(pid, 0)[1] == 0
+
+    def read() -> None:
+        assert fs.cat("/x") == b"data"
+
+    assert status_of_child(read) == 0
     assert fs.cat("/x") == b"data"

@@ -12,11 +12,12 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath, task
 from airflow.providers.common.io.operators.file_transfer import FileTransferOperator
 from dag_runs import AIRFLOW_3, logged_cleanly, new_dag, run
+from forked import status_of_child
 
 # Airflow 2 warns of protocols that it has not met.
 import airflow_provider_quatrix.fs.quatrix  # noqa: F401
-from airflow_provider_quatrix.api.transfer import is_temporary
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
+from airflow_provider_quatrix.transfer.temporary import is_temporary
 
 if AIRFLOW_3:
     from airflow.sdk.io import attach
@@ -26,7 +27,7 @@ else:
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.pytest_plugin import QuatrixConnection
 
 pytestmark = [
@@ -53,32 +54,49 @@ print("done")
 """
 
 
-def remote_files(remote: EmulatorHandle) -> dict[str, bytes]:
+# What a DAG file that names a path costs when it is parsed.
+PARSED_PATH = """
+import sys
+from upath import UPath
+UPath("quatrix://quatrix_default@/first")
+assert "requests" not in sys.modules and "airflow" not in sys.modules
+"""
+
+
+def remote_files(remote: EmulatorClient) -> dict[str, bytes]:
     paths = [entry["path"] for entry in remote.files(EMAIL) if entry["type"] == "F"]
     return {path: remote.read_file(EMAIL, path) for path in paths}
 
 
 @pytest.fixture
-def second(quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorHandle) -> QuatrixConnection:
+def second(quatrix_connection: QuatrixConnection, quatrix_emulator: EmulatorClient) -> QuatrixConnection:
     """Another user's connection, which makes another store."""
     quatrix_emulator.add_user("other@example.com", "Other-Passw0rd")
     return quatrix_connection(conn_id="quatrix_other", login="other@example.com", password="Other-Passw0rd")
 
 
-def test_path_looks_at_nothing_before_it_is_used(quatrix_emulator: EmulatorHandle) -> None:
+def test_path_looks_at_nothing_before_it_is_used(quatrix_emulator: EmulatorClient) -> None:
     path = ObjectStoragePath("quatrix://there_is_no_such_connection@/folder/file.txt")
     assert (path.path, path.name, path.parent.path) == ("/folder/file.txt", "file.txt", "/folder")
     assert str(path) == "quatrix://there_is_no_such_connection@/folder/file.txt"
     assert quatrix_emulator.requests == 0
 
 
-def test_first_path_of_a_process_works_with_and_without_a_connection(quatrix_emulator: EmulatorHandle) -> None:
+def test_first_path_of_a_process_works_with_and_without_a_connection(quatrix_emulator: EmulatorClient) -> None:
     done = subprocess.run([sys.executable, "-c", FIRST_PATH], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.strip().endswith("done"), done.stderr
+    if AIRFLOW_3:
+        assert "Could not find default for known protocol" not in done.stderr + done.stdout
     assert remote_files(quatrix_emulator) == {"/first/file.txt": b"text", "/second/file.txt": b"text"}
 
 
-def test_reading_and_writing(quatrix_emulator: EmulatorHandle) -> None:
+def test_path_in_a_dag_file_brings_no_http_along_and_no_warning() -> None:
+    program = [sys.executable, "-W", "error", "-c", PARSED_PATH]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_reading_and_writing(quatrix_emulator: EmulatorClient) -> None:
     path = ObjectStoragePath(f"{ROOT}/folder/file.txt")
     with path.open("w") as file:
         file.write("größe\n")
@@ -95,7 +113,7 @@ def test_reading_and_writing(quatrix_emulator: EmulatorHandle) -> None:
     assert quatrix_emulator.read_file(EMAIL, "/folder/file.txt") == b"0123456789"
 
 
-def test_error_while_writing_leaves_the_old_file(quatrix_emulator: EmulatorHandle) -> None:
+def test_error_while_writing_leaves_the_old_file(quatrix_emulator: EmulatorClient) -> None:
     path = ObjectStoragePath(f"{ROOT}/folder/file.txt")
     path.write_text("old")
 
@@ -109,7 +127,7 @@ def test_error_while_writing_leaves_the_old_file(quatrix_emulator: EmulatorHandl
     assert remote_files(quatrix_emulator) == {"/folder/file.txt": b"old"}
 
 
-def test_looking_around(quatrix_emulator: EmulatorHandle) -> None:
+def test_looking_around(quatrix_emulator: EmulatorClient) -> None:
     for name in ("a.csv", "sub/b.csv", "sub/c.txt"):
         quatrix_emulator.put_file(EMAIL, f"/folder/{name}", b"x", modified=1_700_000_000.5)
     folder = ObjectStoragePath(f"{ROOT}/folder")
@@ -123,7 +141,7 @@ def test_looking_around(quatrix_emulator: EmulatorHandle) -> None:
         assert {found.conn_id for found in folder.iterdir()} == {"quatrix_default"}
 
 
-def test_changing_what_is_there(quatrix_emulator: EmulatorHandle) -> None:
+def test_changing_what_is_there(quatrix_emulator: EmulatorClient) -> None:
     path = ObjectStoragePath(f"{ROOT}/folder/file.txt")
     path.parent.mkdir()
     with pytest.raises(FileExistsError):
@@ -143,7 +161,7 @@ def test_changing_what_is_there(quatrix_emulator: EmulatorHandle) -> None:
     assert paths == {"/moved/renamed.txt", "/copied/renamed.txt"}
 
 
-def test_path_survives_serialization(quatrix_emulator: EmulatorHandle) -> None:
+def test_path_survives_serialization(quatrix_emulator: EmulatorClient) -> None:
     path = ObjectStoragePath(f"{ROOT}/folder/file.txt")
     path.write_text("text")
     other = ObjectStoragePath.deserialize(path.serialize(), 1)
@@ -152,7 +170,7 @@ def test_path_survives_serialization(quatrix_emulator: EmulatorHandle) -> None:
     assert PASSWORD not in str(path.serialize())
 
 
-def test_path_passes_between_tasks(quatrix_emulator: EmulatorHandle, capfd: pytest.CaptureFixture[str]) -> None:
+def test_path_passes_between_tasks(quatrix_emulator: EmulatorClient, capfd: pytest.CaptureFixture[str]) -> None:
     with new_dag() as dag:
 
         @task
@@ -178,7 +196,7 @@ def test_path_passes_between_tasks(quatrix_emulator: EmulatorHandle, capfd: pyte
     assert PASSWORD not in log
 
 
-def test_further_try_of_a_task_removes_what_a_killed_one_left(quatrix_emulator: EmulatorHandle) -> None:
+def test_further_try_of_a_task_removes_what_a_killed_one_left(quatrix_emulator: EmulatorClient) -> None:
     with new_dag() as dag:
 
         @task
@@ -204,6 +222,31 @@ def test_further_try_of_a_task_removes_what_a_killed_one_left(quatrix_emulator: 
     assert remote_files(quatrix_emulator) == {"/out/file.bin": b"whole"}
 
 
+def test_mapped_tasks_keep_their_unfinished_files_apart(quatrix_emulator: EmulatorClient) -> None:
+    with new_dag() as dag:
+
+        @task
+        def write(killed: bool) -> None:
+            path: Any = ObjectStoragePath(f"{ROOT}/out/file.bin")
+            opened = []
+
+            def write_half() -> None:
+                opened.append(path.open("wb"))
+                opened[0].write(os.urandom(9_000_000))
+
+            if killed:
+                assert status_of_child(write_half) == 0
+            else:
+                path.write_bytes(b"whole")
+
+        write.expand(killed=[True, False])
+    assert run(dag).state == "success"
+    left, whole = sorted(remote_files(quatrix_emulator).items())
+    # Another try of the one that was killed removes it, and nobody else.
+    assert is_temporary(left[0].removeprefix("/out/"))
+    assert whole == ("/out/file.bin", b"whole")
+
+
 # FileTransferOperator
 
 
@@ -219,7 +262,7 @@ def transfer(**arguments: Any) -> str:
     "direction", ["local to quatrix", "quatrix to local", "quatrix to quatrix", "quatrix to other"]
 )
 def test_file_is_transferred(
-    quatrix_emulator: EmulatorHandle,
+    quatrix_emulator: EmulatorClient,
     second: QuatrixConnection,
     tmp_path: Path,
     direction: str,
@@ -258,7 +301,55 @@ def test_file_is_transferred(
         assert quatrix_emulator.counters["upload_bytes"] == 0
 
 
-def test_file_is_transferred_to_and_from_another_kind_of_store(quatrix_emulator: EmulatorHandle) -> None:
+@pytest.mark.parametrize("direction", ["local to quatrix", "quatrix to local", "quatrix to quatrix"])
+def test_folder_is_refused_by_name(
+    quatrix_emulator: EmulatorClient, tmp_path: Path, capfd: pytest.CaptureFixture[str], direction: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("a")
+    quatrix_emulator.put_file(EMAIL, "/in/a.csv", b"a")
+    sources = {"local": f"file://{tmp_path}/in", "quatrix": f"{ROOT}/in"}
+    targets = {"local": f"file://{tmp_path}/out", "quatrix": f"{ROOT}/out"}
+    source, _, target = direction.split(" ")
+    assert transfer(src=sources[source], dst=targets[target]) == "failed"
+    assert "/in' is a folder" in logged_cleanly(capfd)
+    assert remote_files(quatrix_emulator) == {"/in/a.csv": b"a"}
+    assert not (tmp_path / "out").exists()
+
+
+def test_folder_goes_to_another_connection_with_its_path(
+    quatrix_emulator: EmulatorClient, second: QuatrixConnection
+) -> None:
+    for name in ("a.csv", "sub/b.csv"):
+        quatrix_emulator.put_file(EMAIL, f"/in/{name}", name.encode())
+    assert transfer(src=f"{ROOT}/in", dst=f"quatrix://{second}@/out", dest_conn_id=str(second)) == "success"
+    there = [entry["path"] for entry in quatrix_emulator.files("other@example.com") if entry["type"] == "F"]
+    assert there == ["/out/in/a.csv", "/out/in/sub/b.csv"]
+
+
+@pytest.mark.parametrize("direction", ["local to quatrix", "quatrix to local", "quatrix to quatrix"])
+def test_pattern_is_transferred_into_a_folder(quatrix_emulator: EmulatorClient, tmp_path: Path, direction: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    quatrix_emulator.make_folder(EMAIL, "/out")
+    for name in ("a.csv", "b.csv", "c.txt"):
+        (tmp_path / "in" / name).write_text(name)
+        quatrix_emulator.put_file(EMAIL, f"/in/{name}", name.encode())
+    sources = {"local": f"file://{tmp_path}/in/*.csv", "quatrix": f"{ROOT}/in/*.csv"}
+    targets = {"local": f"file://{tmp_path}/out", "quatrix": f"{ROOT}/out"}
+    source, _, target = direction.split(" ")
+    assert transfer(src=sources[source], dst=targets[target]) == "success"
+    if target == "local":
+        assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {
+            "a.csv": "a.csv",
+            "b.csv": "b.csv",
+        }
+    else:
+        there = {path: data for path, data in remote_files(quatrix_emulator).items() if path.startswith("/out")}
+        assert there == {"/out/a.csv": b"a.csv", "/out/b.csv": b"b.csv"}
+
+
+def test_file_is_transferred_to_and_from_another_kind_of_store(quatrix_emulator: EmulatorClient) -> None:
     data = os.urandom(3_000_000)
     quatrix_emulator.put_file(EMAIL, "/in/source.bin", data)
     with new_dag() as dag:
@@ -282,7 +373,7 @@ def test_file_is_transferred_to_and_from_another_kind_of_store(quatrix_emulator:
 
 
 def test_transfer_takes_the_connection_as_an_argument(
-    quatrix_emulator: EmulatorHandle, second: QuatrixConnection, tmp_path: Path
+    quatrix_emulator: EmulatorClient, second: QuatrixConnection, tmp_path: Path
 ) -> None:
     quatrix_emulator.put_file("other@example.com", "/in/file.txt", b"theirs")
     state = transfer(src="quatrix:///in/file.txt", source_conn_id=str(second), dst=f"file://{tmp_path}/file.txt")

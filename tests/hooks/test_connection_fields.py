@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import Connection
+from dag_runs import AIRFLOW_3
 
 from airflow_provider_quatrix.hooks.connection import ConnectionSettings, InvalidConnectionError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 # Airflow 2 itself warns of an extra that is no object, and then hands it out all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:Encountered (JSON value|non-JSON) in `extra`")
@@ -139,6 +140,72 @@ def test_an_empty_extra_means_the_defaults(extra: str | None) -> None:
     assert (made.api_key, made.totp_secret, made.pin, made.proxy) == (None, None, None, None)
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\n  "])
+def test_blank_members_count_as_absent(blank: str) -> None:
+    names = ("api_key", "totp_secret", "pin", "verify", "proxy", "connect_timeout", "read_timeout", "captcha_pattern")
+    assert settings(dict.fromkeys((*names, "unblock_method"), blank)) == settings()
+
+
+def test_a_blank_password_is_none() -> None:
+    assert "password is missing: set it" in complaint(password="  ")
+
+
+def test_the_names_of_the_older_form_are_taken() -> None:
+    given = {"verify": "false", "pin": "12345", "read_timeout": 5, "unblock_method": "GET"}
+    prefixed = {f"extra__quatrix__{name}": value for name, value in given.items()}
+    assert settings(prefixed) == settings(given) == settings(given | prefixed)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("plain", "taken"), [("54321", "54321"), ("", "12345"), (" ", "12345"), (None, "12345")])
+def test_the_plain_name_goes_first_unless_it_is_blank(plain: str | None, taken: str, order: int) -> None:
+    members = [("pin", plain), ("extra__quatrix__pin", "12345")]
+    assert settings(dict(members[::order])).pin == taken
+    assert settings({"pin": "12345", "extra__quatrix__pin": " "}).pin == "12345"
+
+
+def test_a_prefix_makes_no_member_known() -> None:
+    assert "unknown members 'apikey'" in complaint({"extra__quatrix__apikey": SECRET})
+    assert "unknown members 'extra__sftp__pin'" in complaint({"extra__sftp__pin": SECRET})
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/ca/" + "x" * 5000, "cannot be read (File name too long)"),
+        ("/x" * 5000, "cannot be read (File name too long)"),
+        ("/ca\0.pem", "cannot be read (embedded null byte)"),
+        ("/dev/null/ca.pem", "cannot be read (Not a directory)"),
+    ],
+    ids=["name", "path", "null", "below a file"],
+)
+def test_a_path_that_is_none_is_told(path: str, says: str) -> None:
+    text = complaint({"verify": path})
+    assert f"which {says}: give true, false or the path of a CA file" in text
+    assert text.startswith("Connection 'acme': extra `verify` names '/")
+    assert len(text) < 300
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 itself fails at such an extra")
+def test_an_extra_nested_without_end_is_refused() -> None:
+    assert "extra is not JSON" in complaint('{"pin":' * 100_000)
+
+
+@pytest.mark.parametrize("pattern", ["captcha|", ".*", "x?"])
+def test_a_pattern_that_matches_any_refusal_is_refused(pattern: str) -> None:
+    assert "extra `captcha_pattern` matches any text" in complaint({"captcha_pattern": pattern})
+
+
+def test_half_of_a_character_is_refused() -> None:
+    assert "login holds half of a character" in complaint(login="robot\ud800@example.com")
+    assert "extra `pin` holds half of a character" in complaint({"pin": "1234\ud800"})
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 itself cannot encrypt such a password")
+def test_half_of_a_character_in_the_password_is_refused() -> None:
+    assert "password holds half of a character" in complaint(password="pass\ud800word")
+
+
 @pytest.mark.parametrize("extra", ["{", f"password={SECRET}", "{'pin': '12345'}"])
 def test_an_extra_that_is_no_json_is_refused(extra: str) -> None:
     assert complaint(extra).startswith("Connection 'acme': extra is not JSON: write an object such as")
@@ -179,7 +246,7 @@ def test_good_values_are_taken(member: str, value: Any, taken: Any) -> None:
     assert getattr(settings({member: value}), member) == taken
 
 
-def test_verify_takes_a_file_of_certificates(quatrix_emulator_tls: EmulatorHandle) -> None:
+def test_verify_takes_a_file_of_certificates(quatrix_emulator_tls: EmulatorClient) -> None:
     assert settings({"verify": quatrix_emulator_tls.ca_file}).verify == quatrix_emulator_tls.ca_file
 
 
@@ -286,3 +353,14 @@ def test_a_uri_with_a_scheme_in_the_host_works(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setenv("AIRFLOW_CONN_ACME", "quatrix://robot%40example.com:p@http%3A%2F%2F127.0.0.1%3A8580")
     assert QuatrixHook("acme").settings.base_url == "http://127.0.0.1:8580"
+
+
+@pytest.mark.parametrize("password", ["12/tail", "12#tail", "12?tail", "a@head/tail", "12@head/tail", "a@head?tail"])
+def test_a_uri_whose_password_ends_early_tells_no_part_of_it(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+
+    monkeypatch.setenv("AIRFLOW_CONN_ACME", f"quatrix://robot%40example.com:{password}@acme.quatrix.it")
+    with pytest.raises(InvalidConnectionError, match="URI has a password that ends early: write @ as %40") as caught:
+        _ = QuatrixHook("acme").settings
+    assert "tail" not in str(caught.value)
+    assert "head" not in str(caught.value)

@@ -9,7 +9,8 @@ import pytest
 from dag_runs import AIRFLOW_3
 from jsonschema import Draft202012Validator
 
-from airflow_provider_quatrix import __version__, get_provider_info
+from airflow_provider_quatrix import __version__
+from airflow_provider_quatrix.get_provider_info import get_provider_info
 from airflow_provider_quatrix.hooks.connection import EXTRA_FIELDS
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 

@@ -21,11 +21,16 @@ from airflow_provider_quatrix.api.errors import (
     TransportStage,
 )
 from airflow_provider_quatrix.api.paths import InvalidPathError
+from airflow_provider_quatrix.api.retry import is_outage
 from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
-from airflow_provider_quatrix.hooks.failures import advice, failed_stage, is_final, is_outage, told_to_airflow
+from airflow_provider_quatrix.hooks.failures import advice, airflow_errors, failed_stage, is_final
 
 WRONG_CODE = QuatrixAuthenticationError(401, 83, "Wrong code")
 WRONG_CODE.second_factor = True
+TYPED_CODE = QuatrixAuthenticationError(401, 83, "Wrong code")
+TYPED_CODE.second_factor = TYPED_CODE.typed_code = True
+CLOCK = QuatrixAuthenticationError(401, 83, "The clock of this host is 90 s behind")
+CLOCK.second_factor, CLOCK.clock_offset = True, 90.0
 
 # error, final, outage, stage, advice
 CASES = [
@@ -43,8 +48,12 @@ CASES = [
     (QuatrixLoginBudgetExhausted(retry_after=60, limit=12, window=900), False, True, "Budget", ""),
     (QuatrixAuthenticationError(401, 70, "wrong password"), True, False, "Credentials", "Correct the credentials"),
     (WRONG_CODE, True, False, "Second factor", "Correct the credentials"),
+    (TYPED_CODE, True, False, "Second factor", "Enter a new mfa_code"),
+    (CLOCK, True, False, "Second factor", "The connection needs no change"),
     (QuatrixMfaRequired(207, 71, "2FA wanted"), True, False, "Second factor", "to change is 'acme'"),
     (QuatrixCaptchaRequired(401, None, "blocked"), True, False, "CAPTCHA", "QuatrixCaptchaSensor"),
+    (QuatrixCaptchaRequired(429, None, "blocked"), True, False, "CAPTCHA", "QuatrixCaptchaSensor"),
+    (QuatrixCaptchaRequired(503, None, "blocked"), True, False, "CAPTCHA", "QuatrixCaptchaSensor"),
     (QuatrixPermissionDenied(403, 50, "no"), True, False, "Service", "another user in connection 'acme'"),
     (QuatrixSessionExpired(401, 70, "ended"), False, False, "Service", ""),
     (QuatrixNotFound(404, 90, "no file"), False, False, "Service", ""),
@@ -74,7 +83,7 @@ def test_every_failure_is_judged(error: Exception, final: bool, outage: bool, st
 
 @pytest.mark.parametrize(("error", "final"), [(case[0], case[1]) for case in CASES[:-1]])
 def test_airflow_gets_one_line_without_a_chain(error: Exception, final: bool) -> None:
-    with pytest.raises(AirflowException) as caught, told_to_airflow("acme"):
+    with pytest.raises(AirflowException) as caught, airflow_errors("acme"):
         raise error
     assert type(caught.value) is (AirflowFailException if final else AirflowException)
     assert caught.value.__suppress_context__
@@ -86,5 +95,5 @@ def test_airflow_gets_one_line_without_a_chain(error: Exception, final: bool) ->
 
 
 def test_errors_of_others_pass_as_they_are() -> None:
-    with pytest.raises(KeyError), told_to_airflow("acme"):
+    with pytest.raises(KeyError), airflow_errors("acme"):
         raise KeyError("x")

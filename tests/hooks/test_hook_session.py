@@ -18,11 +18,12 @@ from airflow_provider_quatrix.api import (
 )
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
+from airflow_provider_quatrix.sessions.stores import account_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.pytest_plugin import QuatrixConnection
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
@@ -57,7 +58,7 @@ class KeptStore:
 # Signing in
 
 
-def test_a_password_signs_in_once(quatrix_emulator: EmulatorHandle) -> None:
+def test_a_password_signs_in_once(quatrix_emulator: EmulatorClient) -> None:
     client = QuatrixHook().get_conn()
     assert isinstance(client, QuatrixClient)
     assert client.profile().email == EMAIL
@@ -65,13 +66,13 @@ def test_a_password_signs_in_once(quatrix_emulator: EmulatorHandle) -> None:
     assert quatrix_emulator.logins == 1
 
 
-def test_get_conn_signs_in_before_any_call(quatrix_emulator: EmulatorHandle) -> None:
+def test_get_conn_signs_in_before_any_call(quatrix_emulator: EmulatorClient) -> None:
     QuatrixHook().get_conn()
     assert quatrix_emulator.requests == quatrix_emulator.logins == 1
 
 
 def test_a_totp_secret_signs_in_unattended(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection
 ) -> None:
     secret = pyotp.random_base32()
     quatrix_emulator.add_user(EMAIL, PASSWORD, totp_secret=secret)
@@ -80,13 +81,13 @@ def test_a_totp_secret_signs_in_unattended(
     assert quatrix_emulator.counters["codes_received"] == 1
 
 
-def test_a_pin_signs_in_unattended(quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection) -> None:
+def test_a_pin_signs_in_unattended(quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection) -> None:
     quatrix_emulator.add_user(EMAIL, PASSWORD, pin=PIN)
     quatrix_connection(extra={"pin": PIN})
     assert QuatrixHook().get_conn().profile().email == EMAIL
 
 
-def test_a_code_given_by_hand_signs_in_without_a_secret(quatrix_emulator: EmulatorHandle) -> None:
+def test_a_code_given_by_hand_signs_in_without_a_secret(quatrix_emulator: EmulatorClient) -> None:
     secret = pyotp.random_base32()
     quatrix_emulator.add_user(EMAIL, PASSWORD, totp_secret=secret)
     with pytest.raises(QuatrixMfaRequired, match="`totp_secret`"):
@@ -96,7 +97,7 @@ def test_a_code_given_by_hand_signs_in_without_a_secret(quatrix_emulator: Emulat
 
 
 def test_a_refused_password_is_not_tried_again(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection
 ) -> None:
     quatrix_connection(password="wrong")
     for _ in range(3):
@@ -108,7 +109,7 @@ def test_a_refused_password_is_not_tried_again(
     assert QuatrixHook().get_conn().profile().email == EMAIL
 
 
-def test_an_api_key_needs_no_session(quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection) -> None:
+def test_an_api_key_needs_no_session(quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection) -> None:
     quatrix_emulator.add_api_key(API_KEY, EMAIL)
     quatrix_emulator.block_user(EMAIL)
     quatrix_connection(login=None, password=None, extra={"api_key": API_KEY})
@@ -128,7 +129,7 @@ def test_an_api_key_needs_no_session(quatrix_emulator: EmulatorHandle, quatrix_c
 
 
 def test_a_refused_api_key_fails_the_login(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection
 ) -> None:
     quatrix_connection(login=None, password=None, extra={"api_key": API_KEY})
     with pytest.raises(QuatrixAuthenticationError, match="API key was rejected"):
@@ -139,16 +140,16 @@ def test_a_refused_api_key_fails_the_login(
 # Sharing
 
 
-def test_each_connection_has_a_session_of_its_own(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection
+def test_connections_of_one_account_share_its_session(
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection
 ) -> None:
     quatrix_connection(conn_id="quatrix_other")
     for conn_id in ("quatrix_default", "quatrix_other", "quatrix_default", "quatrix_other"):
         QuatrixHook(conn_id).get_conn().profile()
-    assert quatrix_emulator.logins == 2
+    assert quatrix_emulator.logins == 1
 
 
-def test_logout_ends_the_session_for_all(quatrix_emulator: EmulatorHandle) -> None:
+def test_logout_ends_the_session_for_all(quatrix_emulator: EmulatorClient) -> None:
     first, second = QuatrixHook(), QuatrixHook()
     first.get_conn()
     assert second.logout() is True
@@ -158,7 +159,7 @@ def test_logout_ends_the_session_for_all(quatrix_emulator: EmulatorHandle) -> No
     assert (quatrix_emulator.logins, quatrix_emulator.counters["logouts"]) == (2, 1)
 
 
-def test_keepalive_renews_only_if_it_may(quatrix_emulator: EmulatorHandle) -> None:
+def test_keepalive_renews_only_if_it_may(quatrix_emulator: EmulatorClient) -> None:
     hook = QuatrixHook()
     with pytest.raises(QuatrixSessionExpired):
         hook.keepalive(renew=False)
@@ -176,7 +177,7 @@ def test_keepalive_renews_only_if_it_may(quatrix_emulator: EmulatorHandle) -> No
 # CAPTCHA
 
 
-def test_a_block_is_seen_without_a_login(quatrix_emulator: EmulatorHandle) -> None:
+def test_a_block_is_seen_without_a_login(quatrix_emulator: EmulatorClient) -> None:
     hook = QuatrixHook()
     assert hook.captcha_blocked() is False
     quatrix_emulator.block_user(EMAIL)
@@ -187,14 +188,14 @@ def test_a_block_is_seen_without_a_login(quatrix_emulator: EmulatorHandle) -> No
     assert (quatrix_emulator.logins, quatrix_emulator.calls("GET", "session/keepalive")) == (1, 4)
 
 
-def test_a_block_seen_a_moment_ago_is_believed(quatrix_emulator: EmulatorHandle) -> None:
+def test_a_block_seen_a_moment_ago_is_believed(quatrix_emulator: EmulatorClient) -> None:
     quatrix_emulator.block_user(EMAIL)
     hook = QuatrixHook()
     assert [hook.captcha_blocked(max_age=60) for _ in range(5)] == [True] * 5
     assert quatrix_emulator.requests == quatrix_emulator.logins == 1
 
 
-def test_a_token_unblocks_the_session(quatrix_emulator: EmulatorHandle) -> None:
+def test_a_token_unblocks_the_session(quatrix_emulator: EmulatorClient) -> None:
     hook = QuatrixHook()
     quatrix_emulator.block_user(EMAIL)
     assert hook.captcha_blocked() is True
@@ -205,12 +206,12 @@ def test_a_token_unblocks_the_session(quatrix_emulator: EmulatorHandle) -> None:
     assert quatrix_emulator.logins == 1
 
 
-def test_a_token_is_not_used_if_nothing_is_blocked(quatrix_emulator: EmulatorHandle) -> None:
+def test_a_token_is_not_used_if_nothing_is_blocked(quatrix_emulator: EmulatorClient) -> None:
     assert QuatrixHook().unblock_captcha("passed") is False
     assert quatrix_emulator.calls("POST", "session/unblock-captcha") == 0
 
 
-def test_a_token_is_not_used_if_a_person_has_passed_the_captcha_meanwhile(quatrix_emulator: EmulatorHandle) -> None:
+def test_a_token_is_not_used_if_a_person_has_passed_the_captcha_meanwhile(quatrix_emulator: EmulatorClient) -> None:
     hook = QuatrixHook()
     quatrix_emulator.block_user(EMAIL)
     assert hook.captcha_blocked() is True
@@ -220,7 +221,7 @@ def test_a_token_is_not_used_if_a_person_has_passed_the_captcha_meanwhile(quatri
 
 
 def test_the_get_form_of_unblocking_is_a_setting_of_the_connection(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection
 ) -> None:
     quatrix_connection(extra={"unblock_method": "GET"})
     quatrix_emulator.configure(unblock_get=True)
@@ -232,7 +233,7 @@ def test_the_get_form_of_unblocking_is_a_setting_of_the_connection(
 # Where the session lives
 
 
-def test_in_a_task_the_session_lives_in_a_variable(quatrix_emulator: EmulatorHandle, airflow_db: Path) -> None:
+def test_in_a_task_the_session_lives_in_a_variable(quatrix_emulator: EmulatorClient, airflow_db: Path) -> None:
     from airflow.providers.common.compat.sdk import task
 
     with new_dag() as dag:
@@ -243,13 +244,13 @@ def test_in_a_task_the_session_lives_in_a_variable(quatrix_emulator: EmulatorHan
 
         work()
     assert run(dag).tasks["work"].xcom == EMAIL
-    assert variables(airflow_db) == ["quatrix_session_token__quatrix_default"]
+    assert variables(airflow_db) == [f"quatrix_session_token__{account_name(quatrix_emulator.url, EMAIL)}"]
     (session,) = quatrix_emulator.sessions
     assert session["id"].encode() not in airflow_db.read_bytes()
 
 
 def test_the_memory_store_leaves_no_variable(
-    quatrix_emulator: EmulatorHandle, airflow_db: Path, monkeypatch: pytest.MonkeyPatch
+    quatrix_emulator: EmulatorClient, airflow_db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__QUATRIX__SESSION_STORE", "memory")
     QuatrixHook().get_conn()
@@ -258,12 +259,12 @@ def test_the_memory_store_leaves_no_variable(
     assert variables(airflow_db) == []
 
 
-def test_a_store_of_the_users_own_keeps_the_sealed_record(
-    quatrix_emulator: EmulatorHandle, airflow_db: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_store_of_the_users_own_keeps_the_encrypted_record(
+    quatrix_emulator: EmulatorClient, airflow_db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__QUATRIX__SESSION_STORE", f"{__name__}.KeptStore")
     QuatrixHook().get_conn()
-    text = KeptStore.texts.pop("quatrix_default")
+    text = KeptStore.texts.pop(account_name(quatrix_emulator.url, EMAIL))
     (session,) = quatrix_emulator.sessions
     assert session["id"] not in text
     assert variables(airflow_db) == []
@@ -271,7 +272,7 @@ def test_a_store_of_the_users_own_keeps_the_sealed_record(
 
 @pytest.mark.parametrize("setting", ["no_such_module.Store", f"{__name__}.NoStore", "nonsense", "sealed.", ""])
 def test_a_store_that_does_not_exist_names_the_option(
-    setting: str, quatrix_emulator: EmulatorHandle, monkeypatch: pytest.MonkeyPatch
+    setting: str, quatrix_emulator: EmulatorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__QUATRIX__SESSION_STORE", setting)
     with pytest.raises(ValueError, match=r"AIRFLOW__QUATRIX__SESSION_STORE"):

@@ -22,13 +22,13 @@ from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.pytest_plugin import QuatrixConnection
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
 
 DEFERRABLE = pytest.mark.parametrize("deferrable", [False, True], ids=["poke", "deferrable"])
-DOWN = {"status": 400, "body": "<html>down for maintenance</html>"}
+DOWN = {"status": 408, "body": "<html>down for maintenance</html>"}
 
 
 def rendered_fields(database: Path) -> str:
@@ -42,20 +42,20 @@ def stored_xcoms(database: Path) -> str:
 
 
 @pytest.fixture
-def blocked(quatrix_emulator: EmulatorHandle) -> EmulatorHandle:
+def blocked(quatrix_emulator: EmulatorClient) -> EmulatorClient:
     """The emulator, with the account blocked before anybody signs in."""
     quatrix_emulator.block_user(EMAIL)
     return quatrix_emulator
 
 
-def lifted_after(refusals: int, emulator: EmulatorHandle) -> Any:
+def lifted_after(refusals: int, emulator: EmulatorClient) -> Any:
     return once(lambda: emulator.counters["captcha_refusals"] >= refusals, lambda: emulator.unblock_user(EMAIL))
 
 
 # Login
 
 
-def test_login_signs_in_once_and_shows_nothing_secret(quatrix_emulator: EmulatorHandle, airflow_db: Path) -> None:
+def test_login_signs_in_once_and_shows_nothing_secret(quatrix_emulator: EmulatorClient, airflow_db: Path) -> None:
     with new_dag() as dag:
         QuatrixLoginOperator(task_id="first") >> QuatrixLoginOperator(task_id="second")
     outcome = run(dag)
@@ -69,7 +69,7 @@ def test_login_signs_in_once_and_shows_nothing_secret(quatrix_emulator: Emulator
     assert session["id"] not in stored_xcoms(airflow_db) + rendered_fields(airflow_db)
 
 
-def test_login_replaces_a_session_that_has_ended(quatrix_emulator: EmulatorHandle) -> None:
+def test_login_replaces_a_session_that_has_ended(quatrix_emulator: EmulatorClient) -> None:
     with new_dag() as dag:
         first = QuatrixLoginOperator(task_id="first")
 
@@ -84,7 +84,7 @@ def test_login_replaces_a_session_that_has_ended(quatrix_emulator: EmulatorHandl
 
 
 def test_an_mfa_code_is_a_template_and_masked(
-    quatrix_emulator: EmulatorHandle, airflow_db: Path, capfd: pytest.CaptureFixture[str]
+    quatrix_emulator: EmulatorClient, airflow_db: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     secret = pyotp.random_base32()
     code = pyotp.TOTP(secret).now()
@@ -97,14 +97,26 @@ def test_an_mfa_code_is_a_template_and_masked(
     logged_cleanly(capfd)
 
 
-def test_an_mfa_code_of_a_native_template_comes_as_a_number(quatrix_emulator: EmulatorHandle) -> None:
+def test_an_mfa_code_of_a_native_template_comes_as_a_number(quatrix_emulator: EmulatorClient) -> None:
     quatrix_emulator.add_user(EMAIL, PASSWORD, pin="73512")
     with new_dag(params={"code": 73512}, render_template_as_native_obj=True) as dag:
         QuatrixLoginOperator(task_id="login", mfa_code="{{ params.code }}")
     assert run(dag).states == {"login": "success"}
 
 
-def test_an_empty_mfa_code_is_none(quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection) -> None:
+def test_a_mistyped_mfa_code_asks_for_another(
+    quatrix_emulator: EmulatorClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    quatrix_emulator.add_user(EMAIL, PASSWORD, pin="73512")
+    with new_dag() as dag:
+        QuatrixLoginOperator(task_id="login", mfa_code="73513", retries=3)
+    assert run(dag).states == {"login": "failed"}
+    said = "".join(capfd.readouterr())
+    assert "Enter a new mfa_code: a code works once" in said
+    assert "Correct the credentials" not in said
+
+
+def test_an_empty_mfa_code_is_none(quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection) -> None:
     secret = pyotp.random_base32()
     quatrix_emulator.add_user(EMAIL, PASSWORD, totp_secret=secret)
     quatrix_connection(extra={"totp_secret": secret})
@@ -114,7 +126,7 @@ def test_an_empty_mfa_code_is_none(quatrix_emulator: EmulatorHandle, quatrix_con
 
 
 def test_a_missing_second_factor_fails_at_once_and_says_what_to_set(
-    quatrix_emulator: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    quatrix_emulator: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     quatrix_emulator.add_user(EMAIL, PASSWORD, totp_secret=pyotp.random_base32())
     with new_dag() as dag:
@@ -126,7 +138,7 @@ def test_a_missing_second_factor_fails_at_once_and_says_what_to_set(
 
 
 def test_a_wrong_password_fails_at_once(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection, capfd: pytest.CaptureFixture[str]
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection, capfd: pytest.CaptureFixture[str]
 ) -> None:
     quatrix_connection(password="wrong-Passw0rd")
     with new_dag(default_args={"retries": 3, "retry_delay": timedelta(0)}) as dag:
@@ -141,7 +153,7 @@ def test_a_wrong_password_fails_at_once(
 
 
 def test_a_service_that_is_down_is_tried_again_by_airflow(
-    quatrix_emulator: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    quatrix_emulator: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     quatrix_emulator.fault("session/login", **DOWN, times=2)
     with new_dag(default_args={"retries": 3, "retry_delay": timedelta(0)}) as dag:
@@ -153,7 +165,7 @@ def test_a_service_that_is_down_is_tried_again_by_airflow(
 
 
 def test_a_bad_connection_fails_at_once_without_a_request(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection, capfd: pytest.CaptureFixture[str]
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection, capfd: pytest.CaptureFixture[str]
 ) -> None:
     quatrix_connection(extra={"totp_secret": "not-base-32!"})
     with new_dag() as dag:
@@ -167,7 +179,7 @@ def test_a_bad_connection_fails_at_once_without_a_request(
 
 
 def test_a_blocked_account_fails_at_once_unless_told_to_wait(
-    blocked: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    blocked: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with new_dag() as dag:
         QuatrixLoginOperator(task_id="login", retries=3)
@@ -178,7 +190,7 @@ def test_a_blocked_account_fails_at_once_unless_told_to_wait(
 
 
 @DEFERRABLE
-def test_login_waits_until_the_block_is_lifted(deferrable: bool, blocked: EmulatorHandle) -> None:
+def test_login_waits_until_the_block_is_lifted(deferrable: bool, blocked: EmulatorClient) -> None:
     with new_dag() as dag:
         QuatrixLoginOperator(task_id="login", wait_for_captcha=True, poll_interval=1, deferrable=deferrable)
     with lifted_after(2, blocked):
@@ -190,7 +202,7 @@ def test_login_waits_until_the_block_is_lifted(deferrable: bool, blocked: Emulat
 
 @DEFERRABLE
 def test_login_that_waits_fails_where_waiting_cannot_help(
-    deferrable: bool, blocked: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    deferrable: bool, blocked: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     blocked.fault("session/keepalive", status=403, body={"code": 50, "msg": "Forbidden here"}, times=None, after=1)
     with new_dag() as dag:
@@ -203,7 +215,7 @@ def test_login_that_waits_fails_where_waiting_cannot_help(
     assert blocked.logins == 1
 
 
-def test_login_that_waits_outlasts_an_outage(blocked: EmulatorHandle) -> None:
+def test_login_that_waits_outlasts_an_outage(blocked: EmulatorClient) -> None:
     blocked.fault("session/keepalive", **DOWN, times=2)
     with new_dag() as dag:
         QuatrixLoginOperator(task_id="login", wait_for_captcha=True, poll_interval=1, deferrable=False)
@@ -213,17 +225,17 @@ def test_login_that_waits_outlasts_an_outage(blocked: EmulatorHandle) -> None:
     assert blocked.logins == 1
 
 
-def test_login_does_not_wait_for_ever(blocked: EmulatorHandle, capfd: pytest.CaptureFixture[str]) -> None:
+def test_login_does_not_wait_for_ever(blocked: EmulatorClient, capfd: pytest.CaptureFixture[str]) -> None:
     with new_dag() as dag:
         QuatrixLoginOperator(
             task_id="login",
             wait_for_captcha=True,
             poll_interval=timedelta(minutes=1),
-            captcha_timeout=timedelta(seconds=2),
+            captcha_timeout=timedelta(seconds=1),
             deferrable=False,
         )
     assert run(dag).states == {"login": "failed"}
-    assert "Nobody has passed the CAPTCHA within 2 s" in logged_cleanly(capfd)
+    assert "Nobody has passed the CAPTCHA within 1 s" in logged_cleanly(capfd)
     assert blocked.logins == 1
 
 
@@ -236,7 +248,7 @@ def test_login_that_defers_does_not_wait_for_ever_either() -> None:
 
 
 def test_login_with_an_api_key_tries_the_key(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection
 ) -> None:
     quatrix_emulator.add_api_key("Key-0123456789abcdef", EMAIL)
     quatrix_connection(login=None, password=None, extra={"api_key": "Key-0123456789abcdef"})
@@ -256,7 +268,7 @@ def test_login_with_an_api_key_tries_the_key(
 # Keepalive
 
 
-def test_keepalive_pings_once(quatrix_emulator: EmulatorHandle) -> None:
+def test_keepalive_pings_once(quatrix_emulator: EmulatorClient) -> None:
     with new_dag() as dag:
         QuatrixLoginOperator(task_id="login") >> QuatrixKeepaliveOperator(task_id="keepalive")
     assert run(dag).state == "success"
@@ -264,21 +276,25 @@ def test_keepalive_pings_once(quatrix_emulator: EmulatorHandle) -> None:
 
 
 @DEFERRABLE
-def test_keepalive_holds_the_session(deferrable: bool, quatrix_emulator: EmulatorHandle) -> None:
+def test_keepalive_holds_the_session(deferrable: bool, quatrix_emulator: EmulatorClient) -> None:
+    QuatrixHook().login()
     with new_dag() as dag:
-        QuatrixKeepaliveOperator(task_id="keepalive", duration=3.5, interval=1, deferrable=deferrable)
+        keepalive = QuatrixKeepaliveOperator(task_id="keepalive", duration=1.75, deferrable=deferrable)
+    keepalive.interval = 0.5
     assert run(dag).states == {"keepalive": "success"}
     assert quatrix_emulator.logins == 1
     assert 3 <= quatrix_emulator.calls("GET", "session/keepalive") <= 5
 
 
 @DEFERRABLE
-def test_holding_outlasts_an_outage(deferrable: bool, quatrix_emulator: EmulatorHandle) -> None:
+def test_holding_outlasts_an_outage(deferrable: bool, quatrix_emulator: EmulatorClient) -> None:
     quatrix_emulator.fault("session/keepalive", **DOWN, times=1, after=1)
+    QuatrixHook().login()
     with new_dag() as dag:
-        QuatrixKeepaliveOperator(
-            task_id="keepalive", duration=timedelta(seconds=4), interval=timedelta(seconds=1), deferrable=deferrable
+        keepalive = QuatrixKeepaliveOperator(
+            task_id="keepalive", duration=timedelta(seconds=2), interval=timedelta(seconds=1), deferrable=deferrable
         )
+    keepalive.interval = 0.5
     assert run(dag).states == {"keepalive": "success"}
     assert quatrix_emulator.counters["faults"] == 1
 
@@ -297,7 +313,7 @@ def test_what_happens_without_a_session_is_up_to_the_dag(
     logins: int,
     says: str,
     *,
-    quatrix_emulator: EmulatorHandle,
+    quatrix_emulator: EmulatorClient,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with new_dag() as dag:
@@ -311,13 +327,15 @@ def test_what_happens_without_a_session_is_up_to_the_dag(
 @DEFERRABLE
 @pytest.mark.parametrize(("if_expired", "state"), [("login", "success"), ("fail", "failed"), ("skip", "skipped")])
 def test_what_happens_when_a_held_session_ends_is_up_to_the_dag(
-    if_expired: str, state: str, deferrable: bool, quatrix_emulator: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    if_expired: str, state: str, deferrable: bool, quatrix_emulator: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with new_dag() as dag:
         login = QuatrixLoginOperator(task_id="login")
-        login >> QuatrixKeepaliveOperator(
-            task_id="keepalive", duration=4, interval=1, if_expired=if_expired, deferrable=deferrable
+        keepalive = QuatrixKeepaliveOperator(
+            task_id="keepalive", duration=2, interval=1, if_expired=if_expired, deferrable=deferrable
         )
+        login >> keepalive
+    keepalive.interval = 0.5
     with once(lambda: quatrix_emulator.calls("GET", "session/keepalive") >= 1, quatrix_emulator.expire_sessions):
         outcome = run(dag)
     assert outcome.states["keepalive"] == state
@@ -327,7 +345,7 @@ def test_what_happens_when_a_held_session_ends_is_up_to_the_dag(
 
 @DEFERRABLE
 def test_keepalive_fails_at_once_when_the_account_is_blocked(
-    deferrable: bool, blocked: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    deferrable: bool, blocked: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with new_dag() as dag:
         QuatrixKeepaliveOperator(task_id="keepalive", duration=60, interval=1, deferrable=deferrable, retries=3)
@@ -375,7 +393,7 @@ def test_the_configuration_decides_on_deferring_where_the_dag_does_not(
 # Logout
 
 
-def test_logout_is_fine_without_a_session_and_twice(quatrix_emulator: EmulatorHandle) -> None:
+def test_logout_is_fine_without_a_session_and_twice(quatrix_emulator: EmulatorClient) -> None:
     with new_dag() as dag:
         (
             QuatrixLogoutOperator(task_id="none")
@@ -388,7 +406,7 @@ def test_logout_is_fine_without_a_session_and_twice(quatrix_emulator: EmulatorHa
     assert quatrix_emulator.sessions == []
 
 
-def test_logout_leaves_a_blocked_session_alone_as_it_is_what_a_token_unblocks(blocked: EmulatorHandle) -> None:
+def test_logout_leaves_a_blocked_session_alone_as_it_is_what_a_token_unblocks(blocked: EmulatorClient) -> None:
     with new_dag() as dag:
         login = QuatrixLoginOperator(task_id="login")
         logout = QuatrixLogoutOperator(task_id="logout", trigger_rule="all_done")
@@ -400,7 +418,7 @@ def test_logout_leaves_a_blocked_session_alone_as_it_is_what_a_token_unblocks(bl
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_teardown_signs_out_whatever_happens_in_between(fails: bool, quatrix_emulator: EmulatorHandle) -> None:
+def test_teardown_signs_out_whatever_happens_in_between(fails: bool, quatrix_emulator: EmulatorClient) -> None:
     with new_dag() as dag:
         login = QuatrixLoginOperator(task_id="login").as_setup()
 
@@ -423,7 +441,7 @@ def test_teardown_signs_out_whatever_happens_in_between(fails: bool, quatrix_emu
 
 
 def test_a_teardown_after_a_login_that_failed_asks_nothing(
-    quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection
+    quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection
 ) -> None:
     quatrix_connection(password="wrong")
     with new_dag() as dag:
@@ -437,7 +455,7 @@ def test_a_teardown_after_a_login_that_failed_asks_nothing(
 
 
 def test_the_right_token_unblocks_and_appears_nowhere(
-    blocked: EmulatorHandle, airflow_db: Path, capfd: pytest.CaptureFixture[str]
+    blocked: EmulatorClient, airflow_db: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     token = "Token-98765-xyz"
     blocked.configure(captcha_tokens=[token])
@@ -457,7 +475,7 @@ def test_the_right_token_unblocks_and_appears_nowhere(
     assert "The session is unblocked" in logged_cleanly(capfd)
 
 
-def test_mapped_tokens_are_masked_too(blocked: EmulatorHandle, airflow_db: Path) -> None:
+def test_mapped_tokens_are_masked_too(blocked: EmulatorClient, airflow_db: Path) -> None:
     with new_dag() as dag:
 
         @task
@@ -473,7 +491,7 @@ def test_mapped_tokens_are_masked_too(blocked: EmulatorHandle, airflow_db: Path)
 
 
 def test_a_wrong_token_says_that_a_new_one_is_needed(
-    blocked: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    blocked: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with new_dag() as dag:
         QuatrixUnblockCaptchaOperator(task_id="unblock", token="wrong-token-123", retries=3)
@@ -487,7 +505,7 @@ def test_a_wrong_token_says_that_a_new_one_is_needed(
 
 @pytest.mark.parametrize("token", ["", "  \n", None, "{{ params.nothing }}"])
 def test_an_empty_token_is_refused_before_any_request(
-    token: Any, blocked: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    token: Any, blocked: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with new_dag(params={"nothing": ""}) as dag:
         QuatrixUnblockCaptchaOperator(task_id="unblock", token=token, retries=3)
@@ -498,7 +516,7 @@ def test_an_empty_token_is_refused_before_any_request(
 
 
 def test_a_token_is_not_used_if_nothing_is_blocked(
-    quatrix_emulator: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    quatrix_emulator: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with new_dag() as dag:
         QuatrixUnblockCaptchaOperator(task_id="unblock", token="passed")
@@ -507,7 +525,7 @@ def test_a_token_is_not_used_if_nothing_is_blocked(
     assert quatrix_emulator.calls("POST", "session/unblock-captcha") == 0
 
 
-def test_the_connection_may_be_a_template(quatrix_emulator: EmulatorHandle) -> None:
+def test_the_connection_may_be_a_template(quatrix_emulator: EmulatorClient) -> None:
     conn = "{{ params.conn }}"
     with new_dag(params={"conn": "quatrix_default"}) as dag:
         (

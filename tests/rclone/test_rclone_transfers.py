@@ -185,7 +185,7 @@ def test_many_streams_of_one_file(rclone: Rclone, tmp_path: Path) -> None:
     "fault",
     [
         {"path": "/upload/chunked/*", "status": 503},
-        {"path": "/upload/chunked/*", "status": 504, "carry_out": True},
+        {"path": "/upload/chunked/*", "status": 504, "execute_anyway": True},
         {"path": "upload/finalize/*", "status": 429},
         {"path": "file/moveone", "status": 500},
     ],

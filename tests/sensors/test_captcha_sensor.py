@@ -18,16 +18,16 @@ from airflow.providers.common.compat.sdk import (
 from dag_runs import MODES, logged_cleanly, new_dag, once, run, stored_timeout, through_serialization
 
 from airflow_provider_quatrix.api import QuatrixTransportError
+from airflow_provider_quatrix.hooks.waiting import Watch
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 from airflow_provider_quatrix.sensors.base import QuatrixSensor
 from airflow_provider_quatrix.sensors.captcha import QuatrixCaptchaSensor
-from airflow_provider_quatrix.sensors.waiting import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.pytest_plugin import QuatrixConnection
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
@@ -36,36 +36,39 @@ API_KEY = "Key-0123456789abcdef"
 WRONG = "wrong-Passw0rd"
 
 
-def nothing(_emulator: EmulatorHandle) -> None:
+def nothing(_emulator: EmulatorClient) -> None:
     """Everything is as it should be."""
 
 
-def block(emulator: EmulatorHandle) -> None:
+def block(emulator: EmulatorClient) -> None:
     emulator.block_user(EMAIL)
 
 
-def down(times: int | None) -> Callable[[EmulatorHandle], None]:
-    def arm(emulator: EmulatorHandle) -> None:
+def down(times: int | None) -> Callable[[EmulatorClient], None]:
+    def arm(emulator: EmulatorClient) -> None:
         # A 400 that is no JSON: the transport does not repeat it, so that one look is one call.
-        emulator.fault("session/login", status=400, body="<html>down for maintenance</html>", times=times)
+        emulator.fault("session/login", status=408, body="<html>down for maintenance</html>", times=times)
 
     return arm
 
 
-def refuse(emulator: EmulatorHandle) -> None:
+def refuse(emulator: EmulatorClient) -> None:
     emulator.add_user(EMAIL, PASSWORD + "-changed")
 
 
-def give_key(emulator: EmulatorHandle) -> None:
+def give_key(emulator: EmulatorClient) -> None:
     emulator.add_api_key(API_KEY, EMAIL)
     emulator.block_user(EMAIL)
+
+
+TELLING = "airflow_provider_quatrix.hooks.wait_log"
 
 
 @dataclass(frozen=True)
 class Case:
     """A situation, and what must come of it however the sensor waits."""
 
-    given: Callable[[EmulatorHandle], None]
+    given: Callable[[EmulatorClient], None]
     state: str
     logins: set[int]
     says: str = ""
@@ -104,10 +107,12 @@ CASES = {
 def test_all_ways_to_wait_have_the_same_outcome(
     name: str,
     mode: str,
-    quatrix_emulator: EmulatorHandle,
+    quatrix_emulator: EmulatorClient,
     quatrix_connection: QuatrixConnection,
     capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO", TELLING)
     case = CASES[name]
     case.given(quatrix_emulator)
     quatrix_connection(**case.connection)
@@ -125,6 +130,8 @@ def test_all_ways_to_wait_have_the_same_outcome(
     assert outcome.tasks["gate"].tries == 1
     log = logged_cleanly(capfd)
     assert case.says in log
+    if case.lift:
+        assert f"Waiting for a person to pass the CAPTCHA of {EMAIL} on " in caplog.text
     assert PASSWORD not in log
     assert not [session for session in quatrix_emulator.sessions if session["id"] in log]
 
@@ -132,16 +139,18 @@ def test_all_ways_to_wait_have_the_same_outcome(
 @pytest.mark.parametrize("arguments", [{}, SKIP, NEVER], ids=["plain", "soft_fail", "never_fail"])
 @pytest.mark.parametrize("mode", ["poke", "reschedule"])
 def test_waiting_ends_at_the_timeout(
-    mode: str, arguments: dict[str, Any], quatrix_emulator: EmulatorHandle, capfd: pytest.CaptureFixture[str]
+    mode: str, arguments: dict[str, Any], quatrix_emulator: EmulatorClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     block(quatrix_emulator)
     with new_dag() as dag:
-        QuatrixCaptchaSensor(task_id="gate", poke_interval=1, timeout=1, retries=3, **MODES[mode], **arguments)
+        QuatrixCaptchaSensor(task_id="gate", poke_interval=1, timeout=0.2, retries=3, **MODES[mode], **arguments)
     outcome = run(dag)
     assert outcome.states == {"gate": "skipped" if arguments else "failed"}
     assert outcome.tasks["gate"].tries == 1
     assert quatrix_emulator.logins == 1
-    logged_cleanly(capfd)
+    assert f"by signing in at {quatrix_emulator.url}; the last look saw that it is still blocked" in logged_cleanly(
+        capfd
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,25 +176,6 @@ def test_another_failure_of_the_trigger_is_no_timeout() -> None:
     assert not isinstance(caught.value, AirflowSensorTimeout)
 
 
-def test_an_outage_is_remembered_from_process_to_process_and_forgotten_afterwards(
-    quatrix_emulator: EmulatorHandle,
-) -> None:
-    from airflow.providers.common.compat.sdk import Variable, task
-
-    down(1)(quatrix_emulator)
-    with new_dag() as dag:
-
-        @task
-        def remembered() -> bool:
-            return Variable.get("quatrix_outage__quatrix_default", None) is not None
-
-        gate = QuatrixCaptchaSensor(task_id="gate", poke_interval=1, mode="reschedule")
-        gate >> remembered()
-    outcome = run(dag)
-    assert outcome.state == "success"
-    assert outcome.tasks["remembered"].xcom is False
-
-
 def test_the_outages_of_two_tasks_of_one_process_are_not_taken_for_one(caplog: pytest.LogCaptureFixture) -> None:
     # A log record would keep the watch alive, and with it the address that the next one may get.
     caplog.set_level("WARNING")
@@ -195,12 +185,12 @@ def test_the_outages_of_two_tasks_of_one_process_are_not_taken_for_one(caplog: p
 
     for _ in range(20):
         # One that went on with the outage of the one before would lose patience at the third look.
-        assert Watch("acme", 1e-6, max_failures=3).look(ask) is None
+        assert Watch("acme", 1e-6, max_failures=3).poll(ask) is None
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_mapped_sensors_wait_each_for_its_connection(
-    mode: str, quatrix_emulator: EmulatorHandle, quatrix_connection: QuatrixConnection
+    mode: str, quatrix_emulator: EmulatorClient, quatrix_connection: QuatrixConnection
 ) -> None:
     quatrix_emulator.add_user("other@example.com", PASSWORD)
     quatrix_connection(conn_id="quatrix_other", login="other@example.com")
@@ -213,7 +203,7 @@ def test_mapped_sensors_wait_each_for_its_connection(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_connection_may_be_a_template(mode: str, quatrix_emulator: EmulatorHandle) -> None:
+def test_the_connection_may_be_a_template(mode: str, quatrix_emulator: EmulatorClient) -> None:
     with new_dag(params={"conn": "quatrix_default"}) as dag:
         QuatrixCaptchaSensor(
             task_id="gate", quatrix_conn_id="{{ params.conn }}", poke_interval=timedelta(seconds=1), **MODES[mode]
@@ -270,7 +260,7 @@ def test_what_a_base_sensor_leaves_open() -> None:
     with new_dag():
         sensor = QuatrixSensor(task_id="gate")
     with pytest.raises(NotImplementedError):
-        sensor.look()
+        sensor.poll()
     with pytest.raises(NotImplementedError):
         sensor.trigger(ends_task=False)
 

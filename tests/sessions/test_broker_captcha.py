@@ -12,7 +12,7 @@ from airflow_provider_quatrix import api
 from airflow_provider_quatrix.api import SessionStatus
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 from airflow_provider_quatrix.sessions.broker import PROBE_INTERVAL
-from airflow_provider_quatrix.sessions.record import BLOCKED_LOGIN_INTERVAL
+from airflow_provider_quatrix.sessions.decisions import BLOCKED_LOGIN_INTERVAL
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.sessions.broker import SessionBroker
@@ -23,10 +23,10 @@ KEEPALIVE = ("GET", "session/keepalive")
 def blocked_in_use(team: Team) -> SessionBroker:
     """A broker whose live session has been blocked, and who has noticed."""
     broker = team.broker()
-    broker.take()
+    broker.acquire()
     team.emulator.block_user(EMAIL)
     with pytest.raises(api.QuatrixCaptchaRequired):
-        broker.client.profile()
+        team.client_of(broker).profile()
     return broker
 
 
@@ -35,21 +35,28 @@ def blocked_at_login(team: Team) -> SessionBroker:
     team.emulator.block_user(EMAIL)
     broker = team.broker()
     with pytest.raises(api.QuatrixCaptchaRequired):
-        broker.take()
+        broker.acquire()
     return broker
 
 
 @pytest.mark.parametrize("begin", [blocked_in_use, blocked_at_login])
 def test_nobody_signs_in_while_blocked(team: Team, begin) -> None:  # type: ignore[no-untyped-def]
     broker = begin(team)
-    assert team.record().status is SessionStatus.BLOCKED
-    assert team.record().session_id is not None
+    assert team.status() is SessionStatus.BLOCKED
+    assert team.record().session.session_id is not None
     for again in (broker, team.broker(), team.broker(host="host-2")):
-        calls = (again.take, again.login, again.check, again.client.profile, again.keep, partial(again.renew, "dead"))
+        calls = (
+            again.acquire,
+            again.login,
+            again.check,
+            team.client_of(again).profile,
+            again.keep,
+            partial(again.renew, "dead"),
+        )
         for call in calls:
             with pytest.raises(api.QuatrixCaptchaRequired, match="until a person") as error:
                 call()
-            assert str(team.record().session_id) not in f"{error.value!r} {error.value.details}"
+            assert str(team.record().session.session_id) not in f"{error.value!r} {error.value.details}"
     assert team.emulator.logins == 1
 
 
@@ -58,12 +65,12 @@ def test_ordinary_callers_ask_now_and_then_only(team: Team) -> None:
     before = team.emulator.requests
     for _ in range(20):
         with pytest.raises(api.QuatrixCaptchaRequired):
-            broker.take()
+            broker.acquire()
     assert team.emulator.requests == before
     team.advance(PROBE_INTERVAL)
     for again in (broker, team.broker(), team.broker(host="host-2")):
         with pytest.raises(api.QuatrixCaptchaRequired):
-            again.client.profile()
+            team.client_of(again).profile()
     assert team.emulator.requests == before + 1
     assert team.emulator.calls(*KEEPALIVE) == 1
 
@@ -83,9 +90,9 @@ def test_a_passed_captcha_is_noticed_without_a_login(team: Team, begin) -> None:
     broker = begin(team)
     team.emulator.unblock_user(EMAIL)
     team.advance(PROBE_INTERVAL)
-    assert team.broker(host="host-2").client.profile().email == EMAIL
-    assert broker.take() == team.record().session_id
-    assert team.record().status is SessionStatus.OPEN
+    assert team.client_of(team.broker(host="host-2")).profile().email == EMAIL
+    assert broker.acquire() == team.record().session.session_id
+    assert team.status() is SessionStatus.OPEN
     assert team.emulator.logins == 1
 
 
@@ -95,7 +102,7 @@ def test_once_the_blocked_session_has_died_one_login_per_five_minutes(team: Team
     # The last login is too recent: the death is noted, nobody signs in.
     with pytest.raises(api.QuatrixCaptchaRequired, match="every 5 minutes"):
         broker.check()
-    assert team.record().session_id is None
+    assert team.record().session.session_id is None
     assert team.emulator.logins == 1
     team.advance(BLOCKED_LOGIN_INTERVAL)
     for again in (broker, team.broker(), team.broker(host="host-2")):
@@ -103,13 +110,13 @@ def test_once_the_blocked_session_has_died_one_login_per_five_minutes(team: Team
             again.check()
     assert team.emulator.logins == 2
     # The refused login has handed out another session to ask with.
-    assert team.record().session_id is not None
+    assert team.record().session.session_id is not None
 
 
 def test_without_any_session_to_ask_with_logins_are_five_minutes_apart(team: Team) -> None:
     team.emulator.configure(captcha_details=False, captcha_header=False)
     broker = blocked_at_login(team)
-    assert team.record().session_id is None
+    assert team.record().session.session_id is None
     for logins in (1, 2, 3):
         for _ in range(5):
             with pytest.raises(api.QuatrixCaptchaRequired):
@@ -119,7 +126,7 @@ def test_without_any_session_to_ask_with_logins_are_five_minutes_apart(team: Tea
     team.emulator.unblock_user(EMAIL)
     broker.check()
     assert team.emulator.logins == 4
-    assert team.record().status is SessionStatus.OPEN
+    assert team.status() is SessionStatus.OPEN
 
 
 def test_a_login_lost_while_blocked_counts_as_one(team: Team) -> None:
@@ -141,7 +148,8 @@ def test_an_outage_while_blocked_changes_nothing(team: Team) -> None:
     team.emulator.fault("session/keepalive", status=503, times=None)
     with pytest.raises(api.QuatrixApiError):
         broker.check()
-    assert team.record() == record
+    after = team.record()
+    assert (after.session, after.block, after.claim) == (record.session, record.block, None)
 
 
 def test_a_blocked_session_that_lacks_its_second_factor_is_gone(team: Team) -> None:
@@ -149,7 +157,7 @@ def test_a_blocked_session_that_lacks_its_second_factor_is_gone(team: Team) -> N
     broker = team.broker(pin="12345")
     team.emulator.block_user(EMAIL)
     with pytest.raises(api.QuatrixCaptchaRequired):
-        broker.take()
+        broker.acquire()
     team.emulator.unblock_user(EMAIL)
     team.advance(BLOCKED_LOGIN_INTERVAL)
     broker.check()
@@ -162,11 +170,11 @@ def test_a_block_is_seen_by_login_and_keep_too(team: Team) -> None:
         team.emulator.reset()
         team.store.delete()
         broker = team.broker(host=call)
-        broker.take()
-        team.emulator.block_session(str(team.record().session_id))
+        broker.acquire()
+        team.emulator.block_session(str(team.record().session.session_id))
         with pytest.raises(api.QuatrixCaptchaRequired):
             getattr(broker, call)()
-        assert team.record().status is SessionStatus.BLOCKED
+        assert team.status() is SessionStatus.BLOCKED
         assert team.emulator.logins == 1
 
 
@@ -176,19 +184,19 @@ def test_a_block_at_the_second_factor_stops_logins(team: Team) -> None:
     broker = team.broker(totp_secret=TOTP_SECRET)
     for _ in range(3):
         with pytest.raises(api.QuatrixCaptchaRequired):
-            broker.take()
+            broker.acquire()
     assert team.emulator.logins == 1
 
 
 def test_a_late_report_does_not_undo_a_newer_session(team: Team) -> None:
     broker = team.broker()
-    old = broker.take()
+    old = broker.acquire()
     team.emulator.expire_sessions()
     new = broker.renew(old)
     broker.blocked(api.QuatrixCaptchaRequired(401, 70, "Captcha required"), old)
-    assert (team.record().status, team.record().session_id) == (SessionStatus.OPEN, new)
+    assert (team.status(), team.record().session.session_id) == (SessionStatus.OPEN, new)
     broker.blocked(api.QuatrixCaptchaRequired(401, 70, "Captcha required"), new)
-    assert team.record().status is SessionStatus.BLOCKED
+    assert team.status() is SessionStatus.BLOCKED
 
 
 # Passing the CAPTCHA
@@ -201,18 +209,18 @@ def test_a_right_token_makes_the_session_work(team: Team, begin, method: str) ->
     begin(team)
     broker = team.broker(unblock_method=method)
     assert broker.unblock("passed") is True
-    assert broker.client.profile().email == EMAIL
-    assert team.broker().take() == broker.take()
+    assert team.client_of(broker).profile().email == EMAIL
+    assert team.broker().acquire() == broker.acquire()
     assert team.emulator.logins == 1
     assert team.emulator.calls(method, "session/unblock-captcha") == 1
 
 
 def test_a_token_may_come_before_anybody_has_noticed_the_block(team: Team) -> None:
     broker = team.broker()
-    session_id = broker.take()
+    session_id = broker.acquire()
     team.emulator.block_session(session_id)
     assert team.broker(host="host-2").unblock("passed") is True
-    assert broker.client.profile().email == EMAIL
+    assert team.client_of(broker).profile().email == EMAIL
 
 
 def test_a_wrong_token_is_told_and_changes_nothing(team: Team) -> None:
@@ -220,7 +228,7 @@ def test_a_wrong_token_is_told_and_changes_nothing(team: Team) -> None:
     with pytest.raises(api.QuatrixCaptchaRequired, match="get a new one") as error:
         broker.unblock("wrong-token")
     assert "wrong-token" not in str(error.value)
-    assert team.record().status is SessionStatus.BLOCKED
+    assert team.status() is SessionStatus.BLOCKED
     assert broker.unblock("passed") is True
 
 
@@ -237,7 +245,7 @@ def test_a_token_for_a_dead_session_is_useless(team: Team) -> None:
     for _ in range(2):
         with pytest.raises(api.QuatrixCaptchaRequired, match="handed out no session"):
             broker.unblock("passed")
-    assert team.record().session_id is None
+    assert team.record().session.session_id is None
     assert team.emulator.calls("POST", "session/unblock-captcha") == 0
     assert team.emulator.logins == 1
 
@@ -248,7 +256,7 @@ def test_a_session_that_dies_just_before_the_token_comes(team: Team, code: int) 
     team.emulator.fault("session/unblock-captcha", status=401, body={"code": code, "msg": "Not authorized"})
     with pytest.raises(api.QuatrixCaptchaRequired, match="no token can unblock it"):
         broker.unblock("passed")
-    assert (team.record().status, team.record().session_id) == (SessionStatus.BLOCKED, None)
+    assert (team.status(), team.record().session.session_id) == (SessionStatus.BLOCKED, None)
 
 
 def test_without_a_block_the_token_is_not_used(team: Team) -> None:
@@ -282,8 +290,8 @@ def test_where_login_must_be_repeated_it_is(team: Team) -> None:
     team.emulator.configure(captcha_unblock_ends_session=True)
     broker = blocked_in_use(team)
     assert broker.unblock("passed") is True
-    assert team.record().status is SessionStatus.NONE
-    assert broker.client.profile().email == EMAIL
+    assert team.status() is SessionStatus.NONE
+    assert team.client_of(broker).profile().email == EMAIL
     assert team.emulator.logins == 2
 
 
@@ -293,18 +301,18 @@ def test_a_session_still_blocked_after_the_token_stays_so(team: Team) -> None:
     with pytest.raises(api.QuatrixCaptchaRequired):
         broker.unblock("passed")
     assert team.emulator.counters["captcha_passed"] == 1
-    assert team.record().status is SessionStatus.BLOCKED
+    assert team.status() is SessionStatus.BLOCKED
     broker.check()
 
 
 def test_the_token_is_not_sent_again_where_it_may_have_arrived(team: Team) -> None:
     broker = blocked_in_use(team)
-    team.emulator.fault("session/unblock-captcha", cut="connection", carry_out=True)
+    team.emulator.fault("session/unblock-captcha", cut="connection", execute_anyway=True)
     with pytest.raises(api.QuatrixTransportError):
         broker.unblock("passed")
     assert team.emulator.calls("POST", "session/unblock-captcha") == 1
     broker.check()
-    assert team.record().status is SessionStatus.OPEN
+    assert team.status() is SessionStatus.OPEN
     assert team.emulator.logins == 1
 
 
@@ -321,9 +329,9 @@ def test_logout_keeps_what_is_needed_to_unblock(team: Team) -> None:
 def test_logout_that_meets_a_block_keeps_the_session(team: Team) -> None:
     team.emulator.configure(captcha_exempt=[])
     broker = team.broker()
-    broker.take()
+    broker.acquire()
     team.emulator.block_user(EMAIL)
     assert broker.end() is False
-    assert team.record().status is SessionStatus.BLOCKED
+    assert team.status() is SessionStatus.BLOCKED
     assert broker.unblock("passed") is True
     assert team.emulator.logins == 1

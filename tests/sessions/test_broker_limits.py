@@ -14,17 +14,22 @@ from broker_setup import POLICY, TOTP_SECRET, CountingStore, Team
 from airflow_provider_quatrix import api
 from airflow_provider_quatrix.api import SessionStatus
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
-from airflow_provider_quatrix.sessions.record import LOGIN_LIMIT, LOGIN_WINDOW
+from airflow_provider_quatrix.sessions.cipher import RecordCipher
+from airflow_provider_quatrix.sessions.decisions import LOGIN_LIMIT
+from airflow_provider_quatrix.sessions.packing import pack
+from airflow_provider_quatrix.sessions.record import LOGIN_WINDOW, AccountRecord
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.sessions.broker import SessionBroker
+
+WHO = api.Credentials(EMAIL, PASSWORD)
 
 
 def sign_in_again(team: Team, broker: SessionBroker, times: int) -> None:
     for _ in range(times):
         team.emulator.expire_sessions()
         team.advance(1)
-        broker.client.profile()
+        team.client_of(broker).profile()
 
 
 # Budget
@@ -39,12 +44,25 @@ def test_the_thirteenth_login_is_not_sent(team: Team) -> None:
     team.emulator.expire_sessions()
     for other in (broker, team.broker()):
         with pytest.raises(api.QuatrixLoginBudgetExhausted) as error:
-            other.renew((broker.state().status is SessionStatus.OPEN and str(team.record().session_id)) or "x")
+            other.renew((broker.state().status is SessionStatus.OPEN and str(team.record().session.session_id)) or "x")
         assert LOGIN_WINDOW - 60 < float(error.value.retry_after or 0) <= LOGIN_WINDOW - LOGIN_LIMIT + 1
     assert team.emulator.requests == requests
     team.advance(LOGIN_WINDOW - LOGIN_LIMIT + 1)
-    broker.client.profile()
+    team.client_of(broker).profile()
     assert team.emulator.logins == LOGIN_LIMIT + 1
+
+
+def test_a_service_that_refuses_every_call_after_the_login_gets_no_more_logins(team: Team) -> None:
+    team.emulator.fault("profile", times=None, status=401, body={"code": 70, "msg": "Not authorized"})
+    errors = []
+    for number in range(20):
+        broker = team.broker(host=f"host-{number % 3}")
+        with pytest.raises(api.QuatrixError) as error:
+            team.client_of(broker).profile()
+        errors.append(type(error.value))
+    # The first task signs in twice, each further one once.
+    assert errors == [api.QuatrixSessionExpired] * 11 + [api.QuatrixLoginBudgetExhausted] * 9
+    assert team.emulator.logins == LOGIN_LIMIT
 
 
 def test_the_budget_is_shared_by_hosts_through_the_store(team: Team) -> None:
@@ -52,7 +70,7 @@ def test_the_budget_is_shared_by_hosts_through_the_store(team: Team) -> None:
     sign_in_again(team, team.broker(host="host-2"), 6)
     team.emulator.expire_sessions()
     with pytest.raises(api.QuatrixLoginBudgetExhausted):
-        team.broker(host="host-3").client.profile()
+        team.client_of(team.broker(host="host-3")).profile()
     assert team.emulator.logins == LOGIN_LIMIT
 
 
@@ -60,7 +78,7 @@ def test_the_budget_is_shared_by_connections_of_a_host(team: Team) -> None:
     sign_in_again(team, team.broker(), 6)
     sign_in_again(team, team.broker(store=CountingStore(), login=EMAIL.upper()), 6)
     with pytest.raises(api.QuatrixLoginBudgetExhausted):
-        team.broker(store=CountingStore()).take()
+        team.broker(store=CountingStore()).acquire()
     assert team.emulator.logins == LOGIN_LIMIT
 
 
@@ -68,35 +86,34 @@ def test_another_password_does_not_refill_the_budget(team: Team) -> None:
     sign_in_again(team, team.broker(host="host-1"), LOGIN_LIMIT)
     team.emulator.add_user(EMAIL, "changed-password")
     with pytest.raises(api.QuatrixLoginBudgetExhausted):
-        team.broker(host="host-2", password="changed-password").take()
+        team.broker(host="host-2", password="changed-password").acquire()
     assert team.emulator.logins == LOGIN_LIMIT
 
 
 def test_a_host_that_signs_in_meanwhile_counts(team: Team) -> None:
-    """The other host signs in after this one has read the record, and before it sends its own login."""
+    """The other host signs in after this one has claimed the account, and before it sends its own login."""
     here, there = team.broker(host="host-1"), team.broker(host="host-2")
-    session_id = here.take()
+    here.acquire()
     sign_in_again(team, there, LOGIN_LIMIT - 2)
-    current = str(team.record().session_id)
+    current = str(team.record().session.session_id)
     team.emulator.expire_sessions()
-    reads = team.store.reads
 
     class Meanwhile(CountingStore):
         def read(self) -> str | None:
+            self.reads += 1
             text = team.store.read()
-            if team.store.reads == reads + 1:
-                team.advance(1)
-                there.renew(current)
+            if self.reads == 2:
+                record = team.record()
+                team.store.write(pack(record.attempted(team.now()), RecordCipher(team.emulator.url, WHO)))
+                text = team.store.read()
             return text
 
         def write(self, text: str) -> None:
             team.store.write(text)
 
-    late = team.broker(host="host-1", store=Meanwhile())
     with pytest.raises(api.QuatrixLoginBudgetExhausted):
-        late.renew(current)
-    assert team.emulator.logins == LOGIN_LIMIT
-    assert session_id != current
+        team.broker(host="host-1", store=Meanwhile()).renew(current)
+    assert team.emulator.logins == LOGIN_LIMIT - 1
 
 
 def test_repeats_of_a_login_are_counted_too(team: Team) -> None:
@@ -104,9 +121,9 @@ def test_repeats_of_a_login_are_counted_too(team: Team) -> None:
     broker = team.broker()
     for _ in range(LOGIN_LIMIT // POLICY.attempts):
         with pytest.raises(api.QuatrixApiError):
-            broker.take()
+            broker.acquire()
     with pytest.raises(api.QuatrixLoginBudgetExhausted):
-        broker.take()
+        broker.acquire()
     assert team.emulator.logins == LOGIN_LIMIT
 
 
@@ -119,10 +136,9 @@ def test_logins_that_never_arrived_cost_nothing(team: Team) -> None:
     broker = team.broker(store=store, url=url)
     for _ in range(LOGIN_LIMIT):
         with pytest.raises(api.QuatrixTransportError, match="cannot be reached"):
-            broker.take()
+            broker.acquire()
     assert broker.state().login_attempts == 0
-    assert broker._ledger.attempts() == ()
-    assert broker._memory.last_login is None
+    assert team.broker(store=CountingStore(), url=url).state().login_attempts == 0
 
 
 # Refused credentials
@@ -132,11 +148,11 @@ def test_logins_that_never_arrived_cost_nothing(team: Team) -> None:
 def test_a_rejected_password_is_tried_once(team: Team, end_between: bool) -> None:
     broker = team.broker(password="wrong-password")
     with pytest.raises(api.QuatrixAuthenticationError, match="login or password"):
-        broker.take()
+        broker.acquire()
     if end_between:
         assert broker.end() is False
     for again in (broker, team.broker(password="wrong-password", host="host-2")):
-        calls = (again.take, again.login, again.check, again.client.profile, partial(again.unblock, "x"))
+        calls = (again.acquire, again.login, again.check, team.client_of(again).profile, partial(again.unblock, "x"))
         for call in calls:
             with pytest.raises(api.QuatrixAuthenticationError, match="not tried again") as error:
                 call()
@@ -145,8 +161,25 @@ def test_a_rejected_password_is_tried_once(team: Team, end_between: bool) -> Non
         broker.keep()
     assert broker.state().status is SessionStatus.REJECTED
     assert team.emulator.requests == 1
-    assert team.broker().take()
+    assert team.broker().acquire()
     assert team.emulator.logins == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_refusal_names_what_a_person_may_delete(team: Team, fails: bool) -> None:
+    class Named(CountingStore):
+        name = "quatrix_session_token__acme"
+
+    store = Named()
+    store.fails = fails
+    messages = []
+    for _ in range(2):
+        with pytest.raises(api.QuatrixAuthenticationError) as error:
+            team.broker(store=store, password="wrong-password").acquire()
+        messages.append(str(error.value))
+    assert "delete" not in messages[0]
+    place = f"the file {team.folder / 'host-1'}/" if fails else "the Variable quatrix_session_token__acme"
+    assert f"the account was corrected instead, delete {place}" in messages[1]
 
 
 def test_a_password_rejected_in_many_threads_is_sent_once(team: Team) -> None:
@@ -155,7 +188,7 @@ def test_a_password_rejected_in_many_threads_is_sent_once(team: Team) -> None:
 
     def work(broker: SessionBroker) -> None:
         try:
-            broker.take()
+            broker.acquire()
         except api.QuatrixAuthenticationError as error:
             errors.append(error)
 
@@ -173,7 +206,7 @@ def test_a_refusal_cut_short_is_remembered_too(team: Team) -> None:
     broker = team.broker(password="wrong-password")
     for _ in range(3):
         with pytest.raises(api.QuatrixAuthenticationError):
-            broker.take()
+            broker.acquire()
     assert team.emulator.logins == 1
 
 
@@ -198,7 +231,7 @@ def test_a_missing_second_factor_is_remembered_until_a_person_helps(team: Team) 
     totp_user(team)
     broker = team.broker()
     with pytest.raises(api.QuatrixMfaRequired, match="totp_secret"):
-        broker.take()
+        broker.acquire()
     for again in (broker, team.broker(host="host-2")):
         for blank in (None, "", " "):
             with pytest.raises(api.QuatrixMfaRequired, match="not tried again"):
@@ -207,7 +240,7 @@ def test_a_missing_second_factor_is_remembered_until_a_person_helps(team: Team) 
     assert broker.state().status is SessionStatus.REJECTED
     code = pyotp.TOTP(TOTP_SECRET).at(int(team.now()))
     assert broker.login(mfa_code=code).status is SessionStatus.OPEN
-    assert broker.client.profile().email == EMAIL
+    assert team.client_of(broker).profile().email == EMAIL
 
 
 @pytest.mark.parametrize("refusal_code", [83, 70])
@@ -227,14 +260,14 @@ def test_a_wrong_secret_in_the_connection_is_tried_once(team: Team, refusal_code
     broker = team.broker(totp_secret="MFRGGZDFMZTWQ2LKMFRGGZDFMZTWQ2LK")
     for _ in range(3):
         with pytest.raises(api.QuatrixAuthenticationError, match="second factor"):
-            broker.take()
+            broker.acquire()
     assert team.emulator.logins == 1
     assert team.emulator.counters["codes_received"] == 1
 
 
 def test_a_pin_signs_in_unattended(team: Team) -> None:
     team.emulator.add_user(EMAIL, PASSWORD, pin="12345")
-    assert team.broker(pin="12345").client.profile().email == EMAIL
+    assert team.client_of(team.broker(pin="12345")).profile().email == EMAIL
 
 
 @pytest.mark.parametrize(
@@ -251,7 +284,7 @@ def test_a_pin_signs_in_unattended(team: Team) -> None:
 )
 def test_no_totp_code_is_sent_twice(team: Team, other: dict[str, Any]) -> None:
     totp_user(team)
-    team.broker(totp_secret=TOTP_SECRET).take()
+    team.broker(totp_secret=TOTP_SECRET).acquire()
     team.emulator.expire_sessions()
     assert team.broker(totp_secret=TOTP_SECRET, **other).login().status is SessionStatus.OPEN
     assert team.emulator.counters["totp_replays"] == 0
@@ -262,11 +295,11 @@ def test_no_totp_code_is_sent_twice(team: Team, other: dict[str, Any]) -> None:
 
 def test_a_code_that_may_have_arrived_is_not_sent_again(team: Team) -> None:
     totp_user(team)
-    team.emulator.fault("session/login", method="POST", cut="connection", carry_out=True)
+    team.emulator.fault("session/login", method="POST", cut="connection", execute_anyway=True)
     broker = team.broker(totp_secret=TOTP_SECRET)
     with pytest.raises(api.QuatrixTransportError):
-        broker.take()
-    assert broker.take()
+        broker.acquire()
+    assert broker.acquire()
     assert team.emulator.counters["totp_replays"] == 0
     assert team.emulator.counters["codes_received"] == 2
     assert len(team.slept) == 1
@@ -275,9 +308,8 @@ def test_a_code_that_may_have_arrived_is_not_sent_again(team: Team) -> None:
 def test_a_clock_that_was_put_back_is_not_waited_for(team: Team) -> None:
     totp_user(team)
     broker = team.broker(totp_secret=TOTP_SECRET)
-    with broker._ledger.locked():
-        broker._ledger.write_totp_step(int(time.time() // 30) + 1000)
-    assert broker.take()
+    team.store.write(pack(AccountRecord(totp_step=int(time.time() // 30) + 1000), RecordCipher(team.emulator.url, WHO)))
+    assert broker.acquire()
     assert team.slept == []
 
 
@@ -288,17 +320,17 @@ def test_a_blocked_address_is_tried_once_in_five_minutes(team: Team) -> None:
     team.emulator.fault("session/login", status=401, body={"code": 74, "msg": "Your address is blocked"}, times=2)
     broker = team.broker()
     with pytest.raises(api.QuatrixPermissionDenied, match="Your address is blocked"):
-        broker.take()
+        broker.acquire()
     team.advance(60)
     for other in (broker, team.broker()):
         with pytest.raises(api.QuatrixPermissionDenied, match="tried again every 5 minutes"):
-            other.take()
+            other.acquire()
     assert team.emulator.logins == 1
     team.advance(250)
     with pytest.raises(api.QuatrixPermissionDenied, match="Your address is blocked"):
-        broker.take()
+        broker.acquire()
     assert team.emulator.logins == 2
     team.advance(310)
-    broker.client.profile()
+    team.client_of(broker).profile()
     assert team.emulator.logins == 3
     assert broker.state().status is SessionStatus.OPEN

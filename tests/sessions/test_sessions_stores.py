@@ -7,8 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from airflow import __version__ as airflow_version
 
-from airflow_provider_quatrix.sessions.stores import MemoryStore, SessionStore, VariableStore, session_store
+from airflow_provider_quatrix.sessions.stores import (
+    MemoryStore,
+    SessionStore,
+    VariableStore,
+    account_name,
+    session_store,
+)
+from airflow_provider_quatrix.sessions.variables import AirflowVariable
 
 HERE = Path(__file__).parent
 
@@ -36,9 +44,39 @@ def test_a_class_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_variable_by_name() -> None:
     store = session_store("variable", "acme")
-    assert isinstance(store, VariableStore)
+    assert isinstance(store, AirflowVariable)
     # Airflow masks by this part of the name.
     assert store.name == "quatrix_session_token__acme"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "login", "team", "begins"),
+    [
+        ("https://acme.quatrix.it", "robot@acme.example", "", "acme.quatrix.it__robot_acme.example__"),
+        ("https://acme.quatrix.it", "ROBOT@acme.example", "", "acme.quatrix.it__robot_acme.example__"),
+        ("http://127.0.0.1:8580", "a b/c?d#e", "red team", "127.0.0.1_8580__a_b_c_d_e__red_team__"),
+    ],
+)
+def test_an_account_has_a_name_that_a_person_recognises(base_url: str, login: str, team: str, begins: str) -> None:
+    name = account_name(base_url, login, team)
+    assert name.startswith(begins)
+    assert len(name) == len(begins) + 8
+
+
+def test_accounts_and_teams_have_names_of_their_own() -> None:
+    names = [
+        account_name(*parts)
+        for parts in (
+            ("https://acme.quatrix.it", "robot@acme.example"),
+            ("http://acme.quatrix.it", "robot@acme.example"),
+            ("https://acme.quatrix.it", "robot_acme.example"),
+            ("https://acme.quatrix.it", "robot@acme.example", "red"),
+            ("https://" + 300 * "x", 300 * "y", 300 * "z"),
+        )
+    ]
+    assert len(set(names)) == 5
+    # Airflow allows 250 characters.
+    assert max(map(len, names)) < 230
 
 
 def test_a_variable_is_kept_somewhere_whatever_this_process_may_do() -> None:
@@ -94,3 +132,25 @@ def test_outside_a_task_the_record_stays_in_memory(tmp_path: Path) -> None:
     assert 1 <= len(told["lines"]) <= 3
     assert all("to itself" in line for _, _, line in told["lines"])
     assert "two" not in json.dumps(told["lines"])
+
+
+# In a process of its own, which has all tables of Airflow.
+_VERSIONS = """
+import airflow.models.dag
+from airflow.utils.log.secrets_masker import _secrets_masker
+from airflow_provider_quatrix.sessions.stores import session_store
+store = session_store("variable", "versions")
+known = set(_secrets_masker().patterns)
+for text in ("first version", "second version"):
+    store.write(text)
+    assert session_store("variable", "versions").read() == text
+assert _secrets_masker().patterns == known
+store.delete()
+assert store.read() is None
+"""
+
+
+@pytest.mark.skipif(not airflow_version.startswith("2."), reason="tasks of Airflow 3 do not read the database")
+def test_versions_of_a_record_do_not_fill_the_masker(airflow_db: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _VERSIONS], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

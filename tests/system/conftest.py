@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,12 @@ import pytest
 from known_secrets import KnownSecrets
 from system_accounts import Account, put_connection
 
-from demo.airflow_process import AirflowProcess
+from testing.airflow_process import AirflowProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -25,10 +26,7 @@ PARALLELISM = 16
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests of this folder, and let the search for secrets come after everything that might leak one."""
-    for item in items:
-        if item.path.parent == HERE:
-            item.add_marker(pytest.mark.system)
+    """Let the search for secrets come after everything that might leak one."""
     items.sort(key=lambda item: item.path.name == "test_system_secrets.py")
 
 
@@ -38,19 +36,37 @@ def known_secrets() -> KnownSecrets:
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowProcess]:
+def metrics_inbox() -> Iterator[socket.socket]:
+    """Where the Airflow sends its metrics."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inbox:
+        inbox.bind(("127.0.0.1", 0))
+        inbox.setblocking(False)
+        yield inbox
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory, metrics_inbox: socket.socket) -> Iterator[AirflowProcess]:
     """The Airflow, with the DAGs of this folder and the example DAGs."""
     home = tmp_path_factory.mktemp("airflow")
     shutil.copytree(HERE / "dags", home / "dags")
     shutil.copytree(ROOT / "dags", home / "dags" / "examples")
-    env = {"AIRFLOW__QUATRIX__LOCK_DIR": str(home / "locks")}
+    env = {
+        "AIRFLOW__QUATRIX__LOCK_DIR": str(home / "locks"),
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(metrics_inbox.getsockname()[1]),
+        "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
+        # All the others would fill the socket's memory before a test reads them.
+        "AIRFLOW__METRICS__METRICS_ALLOW_LIST": "^quatrix",
+        "AIRFLOW__METRICS__METRICS_USE_PATTERN_MATCH": "True",
+    }
     with AirflowProcess(home, parallelism=PARALLELISM, env=env) as process:
         yield process
 
 
 @pytest.fixture
 def make_account(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, known_secrets: KnownSecrets
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, known_secrets: KnownSecrets
 ) -> Iterator[Callable[..., Account]]:
     """Make a user and its connection; every test takes names of its own, so that no login counts for another."""
     made: list[Account] = []

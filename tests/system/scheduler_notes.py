@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from demo.airflow_settings import AIRFLOW_3
+from testing.airflow_settings import AIRFLOW_3
 
 if TYPE_CHECKING:
-    from demo.airflow_process import AirflowProcess
+    from testing.airflow_process import AirflowProcess
 
 
 def wait_until_noted(airflow: AirflowProcess, dag_id: str, run_id: str, task_id: str) -> None:

@@ -6,12 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from demo.airflow_process import AirflowProcess, AirflowProcessError
+from testing.airflow_client import AirflowError
 
 if TYPE_CHECKING:
     from known_secrets import KnownSecrets
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Account:
     email: str
     password: str = field(repr=False)
     secrets: KnownSecrets = field(repr=False)
-    emulator: EmulatorHandle
+    emulator: EmulatorClient
 
     def session_ids(self) -> list[str]:
         """The user's sessions; those seen here are among the secrets from then on."""
@@ -34,6 +35,6 @@ class Account:
 
 def put_connection(airflow: AirflowProcess, **fields: Any) -> None:
     """Write a connection to the metadata database in place of an earlier one of that name."""
-    with suppress(AirflowProcessError):
+    with suppress(AirflowError):
         airflow.delete(f"connections/{fields['connection_id']}")
     airflow.post("connections", {name: value for name, value in fields.items() if value is not None})

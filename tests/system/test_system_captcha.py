@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 from scheduler_notes import wait_until_noted
 
-from demo.airflow_settings import AIRFLOW_3
+from testing.airflow_settings import AIRFLOW_3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from system_accounts import Account
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
-    from demo.airflow_process import AirflowProcess
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
 RUNS = 20
 SENSORS = 1000
@@ -31,7 +31,7 @@ def states(airflow: AirflowProcess, dag_id: str, *run_ids: str) -> Counter[str]:
 
 @pytest.mark.timeout(420)
 def test_a_thousand_sensors_share_one_poll_and_take_no_worker(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_thousand")
     assert airflow.run("system_use", {"conn_id": account.conn_id})[1] == "success"
@@ -77,8 +77,15 @@ def triggers_started(airflow: AirflowProcess) -> int:
 
 
 @pytest.mark.timeout(180)
+def links_of(airflow: AirflowProcess, run_id: str) -> dict[str, str | None]:
+    """The buttons that the interface shows for the login."""
+    found = airflow.get(f"dags/system_wait_for_login/dagRuns/{run_id}/taskInstances/login/links")
+    links: dict[str, str | None] = found.get("extra_links", found)
+    return links
+
+
 def test_login_waits_in_the_triggerer_and_signs_in(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_wait_for_login")
     quatrix_emulator.block_user(account.email)
@@ -88,8 +95,13 @@ def test_login_waits_in_the_triggerer_and_signs_in(
     airflow.wait_until(lambda: quatrix_emulator.calls("GET", "session/keepalive") >= 2, "the block is watched", 60)
     wait_until_noted(airflow, "system_wait_for_login", run_id, "login")
     assert quatrix_emulator.logins == 1
+    assert links_of(airflow, run_id) == {"Pass the CAPTCHA": f"{quatrix_emulator.url}/"}
     quatrix_emulator.unblock_user(account.email)
     assert airflow.wait_for_run("system_wait_for_login", run_id, 90) == "success"
+    assert links_of(airflow, run_id) == {"Pass the CAPTCHA": None}
+    log = str(airflow.get(f"dags/system_wait_for_login/dagRuns/{run_id}/taskInstances/login/logs/1", full_content=True))
+    told = f"Waiting for a person to pass the CAPTCHA of {account.email} on {quatrix_emulator.host}"
+    assert log.count(told) == 1
     assert len(account.session_ids()) == 1
     assert quatrix_emulator.logins == 1
     (login,) = airflow.task_instances("system_wait_for_login", run_id)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from system_accounts import Account
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
-    from demo.airflow_process import AirflowProcess
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
 PACKAGE = "airflow-provider-quatrix"
 
@@ -42,7 +42,7 @@ def test_hook_is_listed(airflow: AirflowProcess) -> None:
 
 
 def test_connections_add_and_test(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_cli_model")
     added = ["--conn-type", "quatrix", "--conn-host", quatrix_emulator.url, "--conn-login", account.email]

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from system_accounts import Account
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
-    from demo.airflow_process import AirflowProcess
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
 SENSORS = 40
 LISTING = ("GET", "file/metadata/{id}")
@@ -21,7 +21,7 @@ LISTING = ("GET", "file/metadata/{id}")
 
 @pytest.mark.timeout(300)
 def test_sensors_on_one_folder_share_a_poll_and_find_each_its_file(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_files")
     quatrix_emulator.make_folder(account.email, "/in")
@@ -40,6 +40,9 @@ def test_sensors_on_one_folder_share_a_poll_and_find_each_its_file(
     assert airflow.wait_for_run("system_files", run_id, 120) == "success"
     tasks = {task["task_id"]: task for task in airflow.task_instances("system_files", run_id)}
     assert Counter(task["state"] for task in tasks.values()) == {"success": SENSORS + 2}
+    links = airflow.get(f"dags/system_files/dagRuns/{run_id}/taskInstances/wait_00/links")
+    links = links.get("extra_links", links)
+    assert links == {"Open on Quatrix": f"{quatrix_emulator.url}/#/in", "Pass the CAPTCHA": None}
     # Nobody wants the result of this one, so that no worker has ever run it.
     assert (tasks["quiet"]["hostname"], tasks["quiet"]["pid"]) == ("", None)
     # One look-up of the folder for all of them; each of their own would have looked it up and listed it.

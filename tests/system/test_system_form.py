@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyotp
@@ -15,19 +14,18 @@ from playwright.sync_api import expect
 from system_accounts import put_connection
 
 from airflow_provider_quatrix.hooks.connection import EXTRA_FIELDS
-from demo.airflow_settings import AIRFLOW_3, free_ports
+from testing.airflow_settings import AIRFLOW_3, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from known_secrets import KnownSecrets
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
     from system_accounts import Account
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
-    from demo.airflow_process import AirflowProcess
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
-PICTURE = Path(__file__).parents[2] / "docs" / "images" / "connection-form.png"
 LABELS = ("Account host", "E-mail", "Password", "Port")
 # Airflow's own page is slow to load on a busy machine.
 PAGE_TIMEOUT_MS = 60_000
@@ -75,17 +73,13 @@ def test_form_shows_every_field_and_hides_secrets(airflow: AirflowProcess, page:
         "password",
         *(f"element_{entry.name}" for entry in EXTRA_FIELDS if entry.secret),
     }
-    if os.environ.get("QUATRIX_SCREENSHOTS") == "1":
-        dialog.locator("[name=connection_id]").fill("quatrix_default")
-        PICTURE.parent.mkdir(parents=True, exist_ok=True)
-        dialog.screenshot(path=PICTURE, animations="disabled")
 
 
 @browser_only
 @pytest.mark.browser
 @pytest.mark.timeout(240)
 def test_connection_made_in_the_form_works(
-    airflow: AirflowProcess, page: Page, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, page: Page, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_form_model")
     host, _, port = quatrix_emulator.url.rpartition(":")
@@ -162,7 +156,7 @@ def pressed(airflow: AirflowProcess, fields: dict[str, Any]) -> tuple[bool, str]
 
 def test_test_call_names_every_stage(
     airflow: AirflowProcess,
-    quatrix_emulator: EmulatorHandle,
+    quatrix_emulator: EmulatorClient,
     make_account: Callable[..., Account],
     closed_port: int,
     known_secrets: KnownSecrets,
@@ -191,6 +185,61 @@ def test_test_call_names_every_stage(
     quatrix_emulator.block_user(blocked.email)
     works, message = pressed(airflow, spoil(airflow, blocked))
     assert (works, message.partition(":")[0]) == (False, "CAPTCHA")
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no workers that test connections")
+def test_a_worker_tests_the_connection(
+    airflow: AirflowProcess, make_account: Callable[..., Account], known_secrets: KnownSecrets
+) -> None:
+    account = make_account("system_form_worker")
+    wrong = known_secrets.add("wrong password of a worker's test", "not-the-password-of-the-worker")
+    fields = {"connection_id": account.conn_id, "conn_type": "quatrix", "login": account.email}
+    told = {}
+    for password in (account.password, wrong):
+        body = {**fields, "host": account.emulator.url, "password": password}
+        token = airflow.post("connections/enqueue-test", body)["token"]
+        told[password] = airflow.wait_until(partial(result_of_worker, airflow, token), "the test is over", 120)
+    state, message = told[account.password]
+    assert state == "success"
+    assert message.startswith(f"Signed in to {account.emulator.url} as {account.email}. Logins: 1 for this test")
+    state, message = told[wrong]
+    assert (state, message.partition(":")[0]) == ("failed", "Credentials")
+    assert ". Logins: 1 for this test" in message
+    assert account.emulator.logins == 2
+
+
+def result_of_worker(airflow: AirflowProcess, token: str) -> tuple[str, str] | None:
+    """Return how a worker's test went, once it is over."""
+    answer = airflow.request("GET", "connections/enqueue-test", headers={"Airflow-Connection-Test-Token": token})
+    return (answer["state"], answer["result_message"]) if answer["state"] in ("success", "failed") else None
+
+
+@pytest.mark.skipif(AIRFLOW_3, reason="another form")
+@pytest.mark.browser
+@pytest.mark.timeout(240)
+def test_test_button_of_airflow_2(
+    airflow: AirflowProcess, chromium: Browser, make_account: Callable[..., Account], known_secrets: KnownSecrets
+) -> None:
+    account = make_account("system_form_of_2")
+    wrong = known_secrets.add("wrong password in the form of Airflow 2", "not-the-password-of-the-form")
+    # A script of Airflow's own fails on this page, which the fixture for pages would not forgive.
+    page = chromium.new_page()
+    page.set_default_timeout(PAGE_TIMEOUT_MS)
+    expect.set_options(timeout=PAGE_TIMEOUT_MS)
+    page.goto(f"{airflow.url}/connection/add")
+    # The list is drawn by a script over the element that holds the choice.
+    page.locator("#conn_type").select_option("quatrix", force=True)
+    for field, value in {"conn_id": "typed", "host": account.emulator.url, "login": account.email}.items():
+        page.locator(f"#{field}").fill(value)
+    for password, told in ((wrong, "Credentials: "), (wrong, "Credentials: "), (account.password, "Signed in to ")):
+        page.locator("#password").fill(password)
+        page.locator("#test-connection").click()
+        alert = page.locator(".container .row .alert")
+        expect(alert).to_contain_text(told)
+        expect(alert).to_contain_text("Logins: 1 for this test")
+        alert.evaluate("box => box.remove()")
+    page.close()
+    assert account.emulator.logins == 3
 
 
 RENDER_FORM_OF_2 = """

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scheduler_notes import wait_until_noted
 
-from demo.airflow_settings import AIRFLOW_3
+from testing.airflow_settings import AIRFLOW_3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from system_accounts import Account
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
-    from demo.airflow_process import AirflowProcess
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
 DAG_ID = "quatrix_person_in_the_loop"
 TOKEN = "token-of-a-person"
@@ -46,7 +46,7 @@ def answer(airflow: AirflowProcess, run_id: str, token: str) -> None:
 
 @pytest.mark.timeout(240)
 def test_a_person_unblocks_the_account(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("quatrix_default")
     quatrix_emulator.configure(captcha_tokens=[TOKEN])
@@ -73,7 +73,7 @@ def test_a_person_unblocks_the_account(
 
 @pytest.mark.timeout(240)
 def test_a_wrong_token_fails_and_says_what_to_do(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("quatrix_default")
     quatrix_emulator.block_user(account.email)

@@ -1,12 +1,10 @@
-"""Nothing that Airflow wrote during the run holds a secret. These tests run last, to see what all others left."""
+"""Nothing that the whole Airflow wrote holds a secret. These tests run last, to see what all others left."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyotp
@@ -14,15 +12,14 @@ import pytest
 from known_secrets import KnownSecrets, database_columns, database_files, log_files, trigger_arguments
 from system_accounts import put_connection
 
-from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from system_accounts import Account
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
-    from demo.airflow_process import AirflowProcess
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -70,7 +67,7 @@ def test_the_search_finds_what_is_planted(airflow: AirflowProcess) -> None:
 
 def test_no_secret_is_left_anywhere(
     airflow: AirflowProcess,
-    quatrix_emulator: EmulatorHandle,
+    quatrix_emulator: EmulatorClient,
     make_account: Callable[..., Account],
     known_secrets: KnownSecrets,
     tmp_path: Path,
@@ -104,7 +101,7 @@ def test_no_secret_is_left_anywhere(
 
 def use_every_secret(
     airflow: AirflowProcess,
-    emulator: EmulatorHandle,
+    emulator: EmulatorClient,
     make_account: Callable[..., Account],
     secrets: KnownSecrets,
     tmp_path: Path,
@@ -144,7 +141,7 @@ def import_connection(airflow: AirflowProcess, file: Path, account: Account, ext
 
 def use_a_code_of_a_person(
     airflow: AirflowProcess,
-    emulator: EmulatorHandle,
+    emulator: EmulatorClient,
     make_account: Callable[..., Account],
     secrets: KnownSecrets,
 ) -> None:
@@ -157,11 +154,3 @@ def use_a_code_of_a_person(
     airflow.wait_for_run("system_secrets_code", airflow.trigger("system_secrets_code"), 90)
     account.session_ids()
     assert emulator.counters["codes_received"] == before + 1
-
-
-def test_no_password_is_left_by_tests_without_a_scheduler(migrated_airflow_db: Path) -> None:
-    secrets = KnownSecrets()
-    secrets.add_password(EMAIL, PASSWORD)
-    home = Path(os.environ["AIRFLOW_HOME"])
-    searched = [*log_files(home / "logs"), *database_columns(migrated_airflow_db), *database_files(migrated_airflow_db)]
-    assert [hit for where, content in searched for hit in secrets.found_in(where, content)] == []

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_quatrix.api.auth import Credentials
-from airflow_provider_quatrix.sessions.record import unpack
-from airflow_provider_quatrix.sessions.seal import Seal
+from airflow_provider_quatrix.sessions.cipher import RecordCipher
+from airflow_provider_quatrix.sessions.packing import unpack
+from airflow_provider_quatrix.sessions.stores import account_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from system_accounts import Account
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
-    from demo.airflow_process import AirflowProcess
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
 MANY = 200
 
@@ -32,13 +33,13 @@ def share(airflow: AirflowProcess, account: Account, tasks: int) -> str:
     return airflow.trigger("system_share", {"conn_id": account.conn_id, "tasks": tasks})
 
 
-def wait_for_work(airflow: AirflowProcess, emulator: EmulatorHandle, calls: int) -> None:
+def wait_for_work(airflow: AirflowProcess, emulator: EmulatorClient, calls: int) -> None:
     airflow.wait_until(lambda: emulator.calls("GET", "profile") >= calls, f"{calls} tasks have worked", 120)
 
 
 @pytest.mark.timeout(420)
 def test_two_hundred_tasks_sign_in_once(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_share")
     run_id = share(airflow, account, MANY)
@@ -60,7 +61,7 @@ def test_two_hundred_tasks_sign_in_once(
 
 @pytest.mark.timeout(240)
 def test_tasks_that_sign_in_themselves_get_blocked(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_sign_in_each")
     run_id, state = airflow.run("system_sign_in_each", {"conn_id": account.conn_id}, timeout=180)
@@ -74,7 +75,7 @@ def test_tasks_that_sign_in_themselves_get_blocked(
 
 @pytest.mark.timeout(240)
 def test_session_that_ends_in_the_middle_costs_one_more_login(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_expiry")
     run_id = share(airflow, account, 64)
@@ -88,54 +89,79 @@ def test_session_that_ends_in_the_middle_costs_one_more_login(
     assert quatrix_emulator.counters["sessions_opened"] == 2
 
 
+@pytest.mark.timeout(300)
+def test_hosts_that_share_only_variables_sign_in_once(
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
+) -> None:
+    account = make_account("system_hosts")
+    for logins in (1, 2):
+        run_id, state = airflow.run("system_hosts", {"conn_id": account.conn_id}, timeout=120)
+        assert state == "success"
+        assert states(airflow, "system_hosts", run_id) == {("work", "success"): 8}
+        account.session_ids()
+        assert quatrix_emulator.logins == logins
+        assert quatrix_emulator.expire_sessions(account.email) == 1
+
+    refused = make_account("system_hosts_refused")
+    quatrix_emulator.add_user(refused.email, "another password")
+    run_id, state = airflow.run("system_hosts", {"conn_id": refused.conn_id}, timeout=120)
+    assert state == "failed"
+    assert states(airflow, "system_hosts", run_id) == {("work", "failed"): 8}
+    assert quatrix_emulator.counters["rejected_logins"] == 1
+
+
 def use(airflow: AirflowProcess, conn_id: str) -> str:
     return airflow.run("system_use", {"conn_id": conn_id})[1]
 
 
-def stored_record(airflow: AirflowProcess, conn_id: str) -> str:
-    shown = airflow.cli("variables", "get", f"quatrix_session_token__{conn_id}")
+def stored_record(airflow: AirflowProcess, emulator: EmulatorClient, account: Account) -> str:
+    shown = airflow.cli("variables", "get", f"quatrix_session_token__{account_name(emulator.url, account.email)}")
     assert shown.returncode == 0, shown.stderr
     return shown.stdout.strip().splitlines()[-1]
 
 
 def test_another_password_makes_the_old_record_void(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_password")
     assert use(airflow, account.conn_id) == "success"
     assert use(airflow, account.conn_id) == "success"
     assert quatrix_emulator.logins == 1
-    old, (old_session,) = stored_record(airflow, account.conn_id), account.session_ids()
+    old, (old_session,) = stored_record(airflow, quatrix_emulator, account), account.session_ids()
 
     make_account("system_password")
 
-    assert stored_record(airflow, account.conn_id) == old
+    assert stored_record(airflow, quatrix_emulator, account) == old
     assert old_session in account.session_ids()
     assert use(airflow, account.conn_id) == "success"
     assert quatrix_emulator.logins == 2
-    assert stored_record(airflow, account.conn_id) != old
+    assert stored_record(airflow, quatrix_emulator, account) != old
 
 
 def test_record_without_the_connection_is_useless(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorHandle, make_account: Callable[..., Account]
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_sealed")
     assert use(airflow, account.conn_id) == "success"
-    text, (session_id,) = stored_record(airflow, account.conn_id), account.session_ids()
+    text, (session_id,) = stored_record(airflow, quatrix_emulator, account), account.session_ids()
     assert session_id not in text
 
     def opened_by(password: str) -> str | None:
         credentials = Credentials(account.email, password, None, None)
-        return unpack(text, Seal(quatrix_emulator.url, credentials)).session_id
+        return unpack(text, RecordCipher(quatrix_emulator.url, credentials)).session.session_id
 
     assert opened_by(account.password) == session_id
     assert opened_by("") is None
     assert opened_by("another password") is None
 
     thief = make_account("system_thief")
-    variable: dict[str, Any] = {"key": f"quatrix_session_token__{thief.conn_id}", "value": text}
+    variable: dict[str, Any] = {"key": f"quatrix_session_token__{account_name(quatrix_emulator.url, thief.email)}"}
+    variable["value"] = text
     airflow.post("variables", variable)
     assert use(airflow, thief.conn_id) == "success"
-    assert json.loads(text)["sealed"] not in stored_record(airflow, thief.conn_id)
+    ((_, sealed),) = json.loads(text)["sessions"].values()
+    own = [entry for _, entry in json.loads(stored_record(airflow, quatrix_emulator, thief))["sessions"].values()]
+    assert len(own) == 2
+    assert sealed in own
     assert quatrix_emulator.logins == 2
     assert {call["user"] for call in quatrix_emulator.recent_calls[:2]} == {thief.email}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from airflow.models import import_all_models
-
-from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+from tries import TriedHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
     from airflow_provider_quatrix.pytest_plugin import QuatrixConnection
 
 # Airflow 2 can map none of its tables before all of them are known.
@@ -25,10 +25,16 @@ USER = "robot@example.com"
 @pytest.fixture
 def hook(quatrix_connection: QuatrixConnection, airflow_db: Path) -> QuatrixHook:
     """The hook; on Airflow 2 it finds in the database what an earlier test left there, its login attempts too."""
-    hook = QuatrixHook(quatrix_connection)
+    hook = TriedHook(quatrix_connection)
     # A session that an earlier test left in the store has ended with that test's emulator.
     hook.login()
     return hook
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notes in the memory of this process."""
+    monkeypatch.setenv("AIRFLOW__QUATRIX__SESSION_STORE", "memory")
 
 
 @pytest.fixture

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_quatrix.api.errors import QuatrixApiError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
 USER = "robot@example.com"
@@ -26,13 +28,13 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def unreliable(quatrix_emulator: EmulatorHandle) -> EmulatorHandle:
+def unreliable(quatrix_emulator: EmulatorClient) -> EmulatorClient:
     """One call in fifty fails: by status, by a cut connection, by a cut body, by a delay."""
     for share, fault in (
         (0.005, {"status": 503}),
         (0.005, {"cut": "connection"}),
-        (0.005, {"cut": "connection", "carry_out": True}),
-        (0.0025, {"cut": "body", "carry_out": True}),
+        (0.005, {"cut": "connection", "execute_anyway": True}),
+        (0.0025, {"cut": "body", "execute_anyway": True}),
         (0.0025, {"delay": 0.5}),
     ):
         quatrix_emulator.fault("/*", times=None, probability=share, **fault)
@@ -40,18 +42,21 @@ def unreliable(quatrix_emulator: EmulatorHandle) -> EmulatorHandle:
 
 
 def test_500_files_arrive_both_ways_over_a_service_that_fails(
-    unreliable: EmulatorHandle, hook: QuatrixHook, many_files: Callable[[int], Path], tmp_path: Path
+    unreliable: EmulatorClient, hook: QuatrixHook, many_files: Callable[[int], Path], tmp_path: Path
 ) -> None:
     source = many_files(500)
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
 
-    sent = hook.upload(str(source), "/faulty", create_parents=True, transfers=16, owner="faulty")
+    sent = hook.upload(str(source), "/faulty", create_parents=True, transfers=16, resume_key="faulty")
     back = hook.download("/faulty", str(tmp_path / "back"), create_parents=True, transfers=16)
 
+    # Connections that are kept for later are few.
+    assert len(list(Path("/proc/self/fd").iterdir())) - descriptors < 50
     assert unreliable.counters["faults"] > 20
     expected = digests(source)
-    assert {result.path.removeprefix("/faulty/"): result.sha256 for result in sent} == expected
+    assert {result.path.removeprefix("/faulty/"): result.digest for result in sent} == expected
     assert digests(tmp_path / "back") == expected
-    assert {result.sha256 for result in back} == set(expected.values())
+    assert {result.digest for result in back} == set(expected.values())
     there = {
         file["path"].removeprefix("/faulty/"): unreliable.file_sha256(USER, file["path"])
         for file in unreliable.files(USER)
@@ -67,15 +72,15 @@ def test_500_files_arrive_both_ways_over_a_service_that_fails(
         pytest.param({"status": 500}, id="500"),
         pytest.param({"status": 429, "headers": {"Retry-After": "1"}}, id="429"),
         pytest.param({"cut": "connection"}, id="cut"),
-        pytest.param({"cut": "connection", "carry_out": True}, id="cut after the effect"),
-        pytest.param({"cut": "body", "carry_out": True}, id="answer cut short"),
+        pytest.param({"cut": "connection", "execute_anyway": True}, id="cut after the effect"),
+        pytest.param({"cut": "body", "execute_anyway": True}, id="answer cut short"),
     ],
 )
 @pytest.mark.parametrize(
     "path", ["file/id", "upload/link", "/upload/chunked/*", "upload/finalize/*", "file/moveone", "file/makedir"]
 )
 def test_every_call_of_an_upload_may_fail_once(
-    quatrix_emulator: EmulatorHandle, hook: QuatrixHook, tmp_path: Path, path: str, fault: dict[str, object]
+    quatrix_emulator: EmulatorClient, hook: QuatrixHook, tmp_path: Path, path: str, fault: dict[str, object]
 ) -> None:
     file = tmp_path / "one.csv"
     file.write_bytes(b"a,b\n1,2\n" * 1000)
@@ -84,13 +89,13 @@ def test_every_call_of_an_upload_may_fail_once(
     (result,) = hook.upload(str(file), "/new/one.csv", create_parents=True)
 
     assert quatrix_emulator.counters["faults"] == 1
-    assert result.sha256 == quatrix_emulator.file_sha256(USER, "/new/one.csv")
+    assert result.digest == quatrix_emulator.file_sha256(USER, "/new/one.csv")
     assert [entry["path"] for entry in quatrix_emulator.files(USER)] == ["/new", "/new/one.csv"]
 
 
 @pytest.mark.parametrize("transfers", [1, 16])
 def test_a_new_small_file_costs_at_most_four_calls(
-    quatrix_emulator: EmulatorHandle, hook: QuatrixHook, many_files: Callable[[int], Path], transfers: int
+    quatrix_emulator: EmulatorClient, hook: QuatrixHook, many_files: Callable[[int], Path], transfers: int
 ) -> None:
     source = many_files(200)
     folders = 3
@@ -104,16 +109,16 @@ def test_a_new_small_file_costs_at_most_four_calls(
 
 
 def test_files_that_an_earlier_try_finished_are_not_sent_again(
-    quatrix_emulator: EmulatorHandle, hook: QuatrixHook, many_files: Callable[[int], Path]
+    quatrix_emulator: EmulatorClient, hook: QuatrixHook, many_files: Callable[[int], Path]
 ) -> None:
     source = many_files(30)
-    quatrix_emulator.fault("upload/link", status=403, after=20, times=None)
-    with pytest.raises(PermissionError):
-        hook.upload(str(source), "/again", create_parents=True, owner="task")
+    quatrix_emulator.fault("upload/link", status=400, after=20, times=None)
+    with pytest.raises(QuatrixApiError):
+        hook.upload(str(source), "/again", create_parents=True, resume_key="task", transfers=1)
     quatrix_emulator.clear_faults()
     links = quatrix_emulator.calls("POST", "upload/link")
 
-    results = hook.upload(str(source), "/again", create_parents=True, owner="task", further_try=True)
+    results = hook.upload(str(source), "/again", create_parents=True, resume_key="task", is_retry=True)
 
     assert sum(result.skipped for result in results) == 20
     assert quatrix_emulator.calls("POST", "upload/link") - links == 10

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import random
-import subprocess
-import sys
+import signal
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forking import KILLED, Workers
 
-from airflow_provider_quatrix.api.transfer import LARGEST_CHUNK, SMALLEST_CHUNK
+from airflow_provider_quatrix.transfer.chunks import LARGEST_CHUNK, SMALLEST_CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 USER = "robot@example.com"
 CHILD = Path(__file__).with_name("transfer_child.py")
@@ -37,19 +37,23 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def order(quatrix_emulator: EmulatorHandle, tmp_path: Path) -> dict[str, Any]:
+def order(quatrix_emulator: EmulatorClient, tmp_path: Path) -> dict[str, Any]:
     quatrix_emulator.add_api_key("transfer-key-1", USER)
     return {
         "url": quatrix_emulator.url,
         "api_key": "transfer-key-1",
         "remote": "/big.bin",
         "notes": str(tmp_path / "notes"),
+        "answer": str(tmp_path / "answer"),
+        "kill_at": -1,
+        "is_retry": False,
     }
 
 
-def run(order: dict[str, Any], *, kill_at: int = -1, further_try: bool = False) -> subprocess.CompletedProcess[str]:
-    text = json.dumps(order | {"kill_at": kill_at, "further_try": further_try})
-    return subprocess.run([sys.executable, str(CHILD), text], capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    with Workers(CHILD) as workers:
+        yield workers
 
 
 def sha256(path: Path) -> str:
@@ -81,7 +85,7 @@ class Reader:
 
 @pytest.mark.parametrize("kill_at", POINTS)
 def test_an_upload_goes_on_after_a_kill(
-    quatrix_emulator: EmulatorHandle, order: dict[str, Any], source: Path, kill_at: int
+    quatrix_emulator: EmulatorClient, workers: Workers, order: dict[str, Any], source: Path, kill_at: int
 ) -> None:
     quatrix_emulator.put_file(USER, "/big.bin", OLD)
     order |= {"direction": "up", "local": str(source)}
@@ -90,12 +94,10 @@ def test_an_upload_goes_on_after_a_kill(
         return next(file["size"] for file in quatrix_emulator.files(USER) if file["path"] == "/big.bin")
 
     with Reader(look) as reader:
-        killed = run(order, kill_at=kill_at)
-        again = run(order, further_try=True)
+        assert workers.run(order | {"kill_at": kill_at}) is None
+        digest = workers.run(order | {"is_retry": True})
 
-    assert killed.returncode == -9
-    assert again.returncode == 0, again.stderr
-    assert again.stdout == sha256(source) == quatrix_emulator.file_sha256(USER, "/big.bin")
+    assert digest == sha256(source) == quatrix_emulator.file_sha256(USER, "/big.bin")
     assert reader.seen <= {len(OLD), SIZE}
     assert [file["path"] for file in quatrix_emulator.files(USER)] == ["/big.bin"]
     assert quatrix_emulator.counters["upload_bytes"] <= SIZE + LARGEST_CHUNK
@@ -104,7 +106,12 @@ def test_an_upload_goes_on_after_a_kill(
 
 @pytest.mark.parametrize("kill_at", POINTS)
 def test_a_download_goes_on_after_a_kill(
-    quatrix_emulator: EmulatorHandle, order: dict[str, Any], source: Path, tmp_path: Path, kill_at: int
+    quatrix_emulator: EmulatorClient,
+    workers: Workers,
+    order: dict[str, Any],
+    source: Path,
+    tmp_path: Path,
+    kill_at: int,
 ) -> None:
     quatrix_emulator.put_file(USER, "/big.bin", source.read_bytes())
     target = tmp_path / "in" / "big.bin"
@@ -113,44 +120,47 @@ def test_a_download_goes_on_after_a_kill(
     order |= {"direction": "down", "local": str(target)}
 
     with Reader(lambda: target.stat().st_size) as reader:
-        killed = run(order, kill_at=kill_at)
-        again = run(order, further_try=True)
+        assert workers.run(order | {"kill_at": kill_at}) is None
+        digest = workers.run(order | {"is_retry": True})
 
-    assert killed.returncode == -9
-    assert again.returncode == 0, again.stderr
-    assert again.stdout == sha256(target) == sha256(source)
+    assert digest == sha256(target) == sha256(source)
     assert reader.seen <= {len(OLD), SIZE}
     assert [path.name for path in target.parent.iterdir()] == ["big.bin"]
 
 
 @pytest.fixture(params=["upload/link", "/upload/chunked/*", "upload/finalize/*", "file/moveone"])
-def held_call(request: pytest.FixtureRequest, quatrix_emulator: EmulatorHandle) -> Iterator[str]:
+def held_call(request: pytest.FixtureRequest, quatrix_emulator: EmulatorClient) -> Iterator[str]:
     """A call that takes effect, but whose answer does not come."""
     path: str = request.param
-    quatrix_emulator.fault(path, delay=20, carry_out=True)
+    quatrix_emulator.fault(path, delay=20, execute_anyway=True)
     yield path
     quatrix_emulator.clear_faults()
 
 
 @pytest.mark.parametrize("size", [1_000, SIZE], ids=["one chunk", "many chunks"])
 def test_an_upload_killed_while_it_waits_for_an_answer_is_finished_by_the_next_try(
-    quatrix_emulator: EmulatorHandle, order: dict[str, Any], source: Path, tmp_path: Path, held_call: str, size: int
+    quatrix_emulator: EmulatorClient,
+    workers: Workers,
+    order: dict[str, Any],
+    source: Path,
+    tmp_path: Path,
+    held_call: str,
+    size: int,
 ) -> None:
     local = tmp_path / "local.bin"
     local.write_bytes(source.read_bytes()[:size])
     order |= {"direction": "up", "local": str(local)}
-    text = json.dumps(order | {"kill_at": -1, "further_try": False})
 
-    with subprocess.Popen([sys.executable, str(CHILD), text]) as child:
-        deadline = time.monotonic() + 30
-        while quatrix_emulator.counters["faults"] == 0 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.1)
-        child.kill()
+    child = workers.start(order)
+    deadline = time.monotonic() + 30
+    while quatrix_emulator.counters["faults"] == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    assert workers.end() == KILLED
     quatrix_emulator.clear_faults()
-    again = run(order, further_try=True)
+    assert workers.run(order | {"is_retry": True}) is not None
 
-    assert again.returncode == 0, again.stderr
     assert quatrix_emulator.file_sha256(USER, "/big.bin") == sha256(local)
     assert [file["path"] for file in quatrix_emulator.files(USER)] == ["/big.bin"]
     assert quatrix_emulator.counters["upload_bytes"] <= size + max(size, SMALLEST_CHUNK)

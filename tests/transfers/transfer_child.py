@@ -1,18 +1,20 @@
-"""Moves one file as a task would, in a process of its own that a test may kill at any byte."""
+"""Moves a file as a task would, in a process of its own that a test may kill at any byte."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 from pathlib import Path
+from typing import Any
 
-from airflow_provider_quatrix.api import QuatrixClient, Transport
-from airflow_provider_quatrix.api.download import Downloader
+from forking import serve
+
+from airflow_provider_quatrix.api import ApiKeyAuthorizer, QuatrixClient, Transport
 from airflow_provider_quatrix.api.files import IfExists
-from airflow_provider_quatrix.api.tree import RemoteTree
-from airflow_provider_quatrix.api.upload import Uploader
+from airflow_provider_quatrix.transfer.download import Downloader
+from airflow_provider_quatrix.transfer.journal import Journal
+from airflow_provider_quatrix.transfer.tree import RemoteTree
+from airflow_provider_quatrix.transfer.upload import Uploader
 
 
 class FileNotes:
@@ -46,21 +48,22 @@ class KillAt:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
-    client = QuatrixClient(Transport(order["url"]), api_key=order["api_key"])
+def transfer(order: dict[str, Any]) -> str:
+    """Move the file and return the digest of what passed."""
+    client = QuatrixClient(Transport(order["url"]), ApiKeyAuthorizer(order["api_key"]))
     kill = KillAt(order["kill_at"])
     local, remote = Path(order["local"]), order["remote"]
     if order["direction"] == "up":
         notes = FileNotes(Path(order["notes"]))
-        uploader = Uploader(RemoteTree(client.files), owner="child", further_try=order["further_try"], progress=kill)
-        result = uploader.upload(local, remote, if_exists=IfExists.OVERWRITE, notes=notes)
-    else:
-        downloader = Downloader(client.files, further_try=order["further_try"], progress=kill)
-        file = RemoteTree(client.files).stat(remote)
-        result = downloader.download(file, local, if_exists=IfExists.OVERWRITE)
-    sys.stdout.write(result.sha256)
+        journal = Journal(notes, is_retry=order["is_retry"])
+        uploader = Uploader(
+            RemoteTree(client.files), resume_key="child", journal=journal, keep_unfinished=True, progress=kill
+        )
+        return uploader.upload(local, remote, if_exists=IfExists.OVERWRITE).digest
+    downloader = Downloader(client.files, progress=kill)
+    file = RemoteTree(client.files).stat(remote)
+    return downloader.download(file, local, if_exists=IfExists.OVERWRITE).digest
 
 
 if __name__ == "__main__":
-    main()
+    serve(transfer)

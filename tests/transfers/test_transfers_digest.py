@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_quatrix.api.digest import FileDigest
+from airflow_provider_quatrix.transfer.digest import FileDigest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
