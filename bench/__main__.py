@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from bench.measure import BenchError, machine
 from bench.report import page, section
-from demo.airflow_process import AirflowProcessError
-from demo.emulator_process import EmulatorProcessError
-from demo.interruption import interrupt_once
+from testing.airflow_client import AirflowError
+from testing.emulator_process import EmulatorProcessError
+from testing.interruption import interrupt_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,8 @@ BENCHES = {
     "import": "bench.imports",
     "large": "bench.large",
     "small": "bench.small",
+    "mirror": "bench.mirror",
+    "s3": "bench.s3",
     "listing": "bench.listing",
     "memory": "bench.memory",
 }
@@ -76,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print("Interrupted; everything is stopped.", file=sys.stderr)
             return INTERRUPTED
-        except (BenchError, AirflowProcessError, EmulatorProcessError) as error:
+        except (BenchError, AirflowError, EmulatorProcessError) as error:
             print(f"{name} failed: {error}", file=sys.stderr)
             failed = True
             continue

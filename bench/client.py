@@ -6,23 +6,60 @@ import argparse
 import gc
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
-from bench.measure import forget_peak, status_of
+from bench.measure import MIB, forget_peak, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# Any will do for a server that runs here.
+KEY = "bench"
+BLOCK = 16 * MIB
+
 
 def upload(hook: QuatrixHook, options: argparse.Namespace) -> None:
     """Upload a file or a folder."""
-    hook.upload(options.source, options.target, create_parents=True, transfers=options.transfers)
+    hook.upload(options.source, options.target, create_parents=True, transfers=options.transfers, **_how(options))
 
 
 def download(hook: QuatrixHook, options: argparse.Namespace) -> None:
     """Download a file or a folder."""
-    hook.download(options.source, options.target, create_parents=True, transfers=options.transfers)
+    hook.download(options.source, options.target, create_parents=True, transfers=options.transfers, **_how(options))
+
+
+def _how(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        **({"checksum": None} if options.no_checksum else {}),
+        **({"if_exists": "update", "delete_extra": True} if options.mirror else {}),
+    }
+
+
+def transfer(hook: QuatrixHook, options: argparse.Namespace) -> None:
+    """Transfer a file from a bucket."""
+    hook.transfer(options.source, options.target)
+
+
+def receive(_hook: QuatrixHook, options: argparse.Namespace) -> None:
+    """Receive a file from a bucket, and keep nothing of it."""
+    with options.fs.open(options.source, "rb", block_size=BLOCK, cache_type="readahead") as file:
+        while file.read(BLOCK):
+            pass
+
+
+def attach_s3(endpoint: str) -> Any:
+    """Let Airflow know a bucket's server as the connection ``s3_store``.
+
+    :param endpoint: its URL.
+    :return: the file system.
+    """
+    from airflow.sdk.io import attach
+    from s3fs import S3FileSystem
+
+    fs = S3FileSystem(key=KEY, secret=KEY, endpoint_url=endpoint)
+    attach("s3", conn_id="s3_store", fs=fs)
+    return fs
 
 
 def listing(hook: QuatrixHook, options: argparse.Namespace) -> None:
@@ -44,7 +81,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         command.add_argument("source")
         command.add_argument("target")
         command.add_argument("--transfers", type=int, default=4)
+        command.add_argument("--no-checksum", action="store_true")
+        command.add_argument("--mirror", action="store_true")
         command.set_defaults(run=run)
+    command = commands.add_parser("transfer")
+    command.add_argument("endpoint")
+    command.add_argument("source")
+    command.add_argument("target")
+    command.set_defaults(run=transfer)
+    command = commands.add_parser("receive")
+    command.add_argument("endpoint")
+    command.add_argument("source")
+    command.set_defaults(run=receive)
     command = commands.add_parser("list")
     command.add_argument("source")
     command.add_argument("--recursive", action="store_true")
@@ -54,6 +102,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     hook = QuatrixHook()
     # An idle hook has a connection and its certificates loaded.
     hook.quota()
+    if "endpoint" in options:
+        # So has the other store.
+        options.fs = attach_s3(options.endpoint)
+        options.fs.ls("")
     print(json.dumps(_cost(options.run, hook, options)))
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_quatrix import get_provider_info
+from airflow_provider_quatrix.get_provider_info import get_provider_info
 from bench.measure import run as run_program
 from bench.report import Figure, Report, at_most
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.report import Figure, Report
 from bench.stage import CLIENT_NOTE, OURS, RCLONE, SETUP, Stage, Transfer, rclone_version
-from demo.emulator_process import EMAIL
+from testing.emulator_process import EMAIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,8 @@ def run(scratch: Path, *, quick: bool) -> Report:
     tree = f"A tree of {folders:,} folders"
     costs: dict[str, dict[str, list[Transfer]]] = {what: {OURS: [], RCLONE: []} for what in (folder, tree)}
     with Stage(scratch) as stage:
-        stage.handle.put_files(EMAIL, [f"/flat/file-{number:06d}.bin" for number in range(files)])
-        stage.handle.put_files(EMAIL, tree_of(folders))
+        stage.client.put_files(EMAIL, [f"/flat/file-{number:06d}.bin" for number in range(files)])
+        stage.client.put_files(EMAIL, tree_of(folders))
         for _ in range(rounds):
             costs[folder][OURS].append(stage.ours("list", "/flat", "--expect", str(files)))
             costs[folder][RCLONE].append(stage.rclone("lsf", "quatrix:flat"))

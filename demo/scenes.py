@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from demo.emulator_process import EMAIL
+from testing.emulator_process import EMAIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from airflow_provider_quatrix.emulator.handle import EmulatorHandle
-    from demo.airflow_process import AirflowProcess
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
 
 # What a sensor that waits has sent: one call to find out, and one to look again.
 CALLS_OF_A_WAITING_SENSOR = 2
@@ -26,7 +26,7 @@ INBOX_FILE = "/partner/inbox/orders.csv"
 
 
 @contextmanager
-def once_somebody_waits(emulator: EmulatorHandle, act: Callable[[], object]) -> Iterator[None]:
+def once_somebody_waits(emulator: EmulatorClient, act: Callable[[], object]) -> Iterator[None]:
     """Do something from outside as soon as a sensor has been seen waiting.
 
     :param emulator: the service.
@@ -50,7 +50,7 @@ def once_somebody_waits(emulator: EmulatorHandle, act: Callable[[], object]) -> 
         thread.join()
 
 
-def blocked_account(emulator: EmulatorHandle) -> AbstractContextManager[None]:
+def blocked_account(emulator: EmulatorClient) -> AbstractContextManager[None]:
     """Block the account, until a person passes the CAPTCHA.
 
     :param emulator: the service.
@@ -59,7 +59,7 @@ def blocked_account(emulator: EmulatorHandle) -> AbstractContextManager[None]:
     return once_somebody_waits(emulator, lambda: emulator.unblock_user(EMAIL))
 
 
-def late_partner(emulator: EmulatorHandle) -> AbstractContextManager[None]:
+def late_partner(emulator: EmulatorClient) -> AbstractContextManager[None]:
     """Let a partner put a file into the inbox.
 
     :param emulator: the service.
@@ -67,7 +67,7 @@ def late_partner(emulator: EmulatorHandle) -> AbstractContextManager[None]:
     return once_somebody_waits(emulator, lambda: emulator.put_file(EMAIL, INBOX_FILE, b"order,units\n1,12\n"))
 
 
-def nothing(emulator: EmulatorHandle) -> AbstractContextManager[None]:
+def nothing(emulator: EmulatorClient) -> AbstractContextManager[None]:
     """Leave the service alone.
 
     :param emulator: the service.
@@ -84,7 +84,7 @@ class Scene:
     """
 
     dag_id: str
-    meanwhile: Callable[[EmulatorHandle], AbstractContextManager[None]] = nothing
+    meanwhile: Callable[[EmulatorClient], AbstractContextManager[None]] = nothing
 
 
 SCENES = (
@@ -117,7 +117,7 @@ class Outcome:
     failures: tuple[str, ...] = ()
 
 
-def play(scene: Scene, airflow: AirflowProcess, emulator: EmulatorHandle) -> Outcome:
+def play(scene: Scene, airflow: AirflowProcess, emulator: EmulatorClient) -> Outcome:
     """Run a DAG and count what it cost.
 
     :param scene: the DAG.

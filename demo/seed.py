@@ -1,0 +1,77 @@
+"""The files with which every example DAG has something to do, and what keeps them between two starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from testing.emulator_process import EMAIL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+
+# Old enough for every ``min_age`` of the example DAGs.
+AGE_SECONDS = 3600.0
+SEED = {
+    "/partner/inbox/orders.csv": b"order,units\n1,12\n2,7\n",
+    "/partner/inbox/returns.csv": b"order,units\n1,3\n",
+    "/exchange/in/prices.csv": b"article,price\na-1,12.50\n",
+    "/published/prices.csv": b"article,price\na-1,12.50\n",
+    "/published/2026/catalogue.txt": b"Articles of this year\n",
+    "/reports/sales-week-1.csv": b"region,units\nnorth,4\n",
+    "/reports/drafts/notes.txt": b"not yet\n",
+}
+
+
+def sow(emulator: EmulatorClient, store: Path) -> None:
+    """Put the files of the example DAGs into the emulator, and into the store that one of them exchanges files with.
+
+    :param emulator: the service.
+    :param store: a folder.
+    """
+    (store / "reports").mkdir(parents=True, exist_ok=True)
+    (store / "reports" / "summary.csv").write_text("region,units\nnorth,4\n")
+    for path, data in SEED.items():
+        emulator.put_file(EMAIL, path, data, modified=time.time() - AGE_SECONDS)
+
+
+def keep(emulator: EmulatorClient, folder: Path) -> None:
+    """Copy what the user has to disk, the Trash left out.
+
+    :param emulator: the service.
+    :param folder: made anew.
+    """
+    new = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    for found in emulator.files(EMAIL):
+        path: str = found["path"]
+        if found["unfinished"] or path.startswith("/Trash"):
+            continue
+        local = new / path.strip("/")
+        if found["type"] != "F":
+            local.mkdir(parents=True, exist_ok=True)
+            continue
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.write_bytes(emulator.read_file(EMAIL, path))
+        os.utime(local, (found["modified"], found["modified"]))
+    shutil.rmtree(folder, ignore_errors=True)
+    new.replace(folder)
+
+
+def restore(emulator: EmulatorClient, folder: Path) -> None:
+    """Put what was kept back.
+
+    :param emulator: the service.
+    :param folder: see :func:`keep`.
+    """
+    for local in sorted(folder.rglob("*")):
+        path = f"/{local.relative_to(folder).as_posix()}"
+        if local.is_dir():
+            emulator.make_folder(EMAIL, path)
+        else:
+            emulator.put_file(EMAIL, path, local.read_bytes(), modified=local.stat().st_mtime)
