@@ -8,38 +8,57 @@ MAKEFLAGS += --no-print-directory
 # The newest Python 3 that each Airflow line supports, as a minor version.
 NEWEST_3.3 := 14
 NEWEST_2.11 := 12
-python_for = $(shell for name in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+python_for = $(shell for name in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 	if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $(NEWEST_$(1))))' 2>/dev/null; \
 	then echo "$$name"; break; fi; done)
 airflow_for = $(shell sed -n 's/^apache-airflow==//p' constraints/airflow-$(1).txt)
-# $(call install,LINE,EXTRAS)
-install = .venv-$(1)/bin/uv pip install --quiet --python .venv-$(1)/bin/python \
+# $(call install,LINE,EXTRAS) or, into an environment that has no uv of its own, $(call install,LINE,EXTRAS,ENVIRONMENT)
+install = .venv-$(1)/bin/uv pip install --quiet --python $(or $(3),.venv-$(1))/bin/python \
 	--constraint constraints/airflow-$(1).txt --build-constraint constraints/airflow-$(1).txt \
 	"apache-airflow==$(call airflow_for,$(1))" --editable '.[$(2)]'
 
 PY := .venv-3.3/bin/python
 # What to give pytest, for example: make test PYTEST_ARGS='tests/emulator -k login'
 PYTEST_ARGS ?=
+# How many processes the tests of one Airflow line are spread over; 0 is one. More are faster and heavy on small machines.
+TEST_PROCESSES ?= 0
+pytest = -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: help
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: .venv-3.3/.runtime ## Run the example DAGs in a real Airflow against the emulator, and print what they cost.
 	@$(PY) -m demo
 
 .PHONY: up
-up: .venv-3.3/.runtime ## Start the emulator and Airflow with the connection and the example DAGs, until Ctrl-C.
+up: .venv-3.3/.runtime ## Start the emulator and Airflow with connection, files and example DAGs, until Ctrl-C; keeps its data.
 	@exec $(PY) -m demo.up
 
 .PHONY: test
 test: .venv-3.3/.installed ## Run the tests on Airflow 3.3.
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) $(pytest)
 
 .PHONY: test-2.11
 test-2.11: .venv-2.11/.installed ## Run the tests on Airflow 2.11.
-	@.venv-2.11/bin/python -m pytest $(PYTEST_ARGS)
+	@.venv-2.11/bin/python $(pytest)
+
+.PHONY: test-hosts
+test-hosts: .venv-3.3/.installed ## Play 100 rounds of many hosts that sign in at the same moment (half an hour).
+	@QUATRIX_TEST_ROUNDS=100 $(PY) -m pytest -s --show-capture=no -p no:logging --timeout=3600 tests/sessions/test_many_hosts.py
+
+.PHONY: test-distributed
+test-distributed: ## Let a cluster of many hosts run on this machine, as root, and count what it costs (ten minutes).
+	@$(or $(call python_for,3.3),python3) -m testing.lab.needs
+	@$(MAKE) .venv-distributed-3.3/.installed .venv-distributed-2.11/.installed
+	@exec .venv-distributed-3.3/bin/python -m testing.lab
+
+.PHONY: test-distributed-2.11
+test-distributed-2.11: ## Let Airflow 2.11 with PostgreSQL run 400 tasks on a host of that kind (three minutes).
+	@$(or $(call python_for,3.3),python3) -m testing.lab.needs
+	@$(MAKE) .venv-distributed-3.3/.installed .venv-distributed-2.11/.installed
+	@exec .venv-distributed-3.3/bin/python -m testing.lab older
 
 .PHONY: lint
 lint: .venv-3.3/.installed ## Check style, types, import contracts and the Dockerfile.
@@ -53,11 +72,24 @@ lint: .venv-3.3/.installed ## Check style, types, import contracts and the Docke
 bench: .venv-3.3/.installed ## Measure, and write docs/benchmarks.md.
 	$(PY) -m bench --write
 
+.PHONY: pictures
+pictures: chromium .venv-3.3/.installed ## Take the pictures of the docs from a real run, in headless Chromium.
+	$(PY) -m demo.pictures
+
 .PHONY: wheel
 wheel: .venv-3.3/.installed ## Build the wheel into dist/.
 	rm -rf build dist
 	.venv-3.3/bin/uv build --quiet --wheel --build-constraint constraints/airflow-3.3.txt --out-dir dist
 	@ls dist/*.whl
+
+# With the lowest versions of what setup.cfg requires; of the rest those that the Airflow line pins.
+LOWEST_TESTS := tests/api tests/sessions/test_sessions_record.py tests/sessions/test_sessions_host.py \
+	tests/sessions/test_broker_sessions.py tests/fs/test_fs_reading.py tests/fs/test_fs_writing.py tests/fs/test_fs_tree.py
+
+.PHONY: test-lowest
+test-lowest: .venv-lowest/.installed ## Run the tests of API, sessions and fsspec with the lowest versions that setup.cfg allows.
+	@# Old versions of others warn about each other.
+	.venv-lowest/bin/python -m pytest -p no:cacheprovider -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(LOWEST_TESTS)
 
 .PHONY: check-wheel
 check-wheel: wheel ## Install the wheel next to each Airflow line and try its entry points.
@@ -75,6 +107,7 @@ ci: chromium .venv-3.3/.installed .venv-2.11/.installed ## Run all checks on bot
 	$(MAKE) --jobs=2 --output-sync=target covered-3.3 covered-2.11
 	.venv-3.3/bin/coverage combine --quiet
 	.venv-3.3/bin/coverage report
+	$(MAKE) test-lowest
 	$(MAKE) check-wheel
 
 # Both at a time: most of the tests' time is waiting. Each prints what it has to say when it is through.
@@ -97,7 +130,7 @@ constraints: .venv-3.3/.uv ## Resolve the pinned versions of both Airflow lines 
 
 .PHONY: clean
 clean: ## Remove everything that make has made.
-	rm -rf .venv-3.3 .venv-2.11 .demo build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache \
+	rm -rf .venv-3.3 .venv-2.11 .venv-lowest .venv-distributed-3.3 .venv-distributed-2.11 .demo .up .lab build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache \
 	.pytest_cache .import_linter_cache
 
 .PRECIOUS: .venv-%/.uv
@@ -118,3 +151,19 @@ clean: ## Remove everything that make has made.
 .venv-%/.installed: .venv-%/.uv setup.cfg pyproject.toml
 	$(call install,$*,$(shell echo emulator,test,lint,bench))
 	touch .venv-$*/.runtime $@
+
+.venv-lowest/.installed: .venv-2.11/.uv setup.cfg pyproject.toml .ci/lowest_constraints.py
+	.venv-2.11/bin/uv venv --quiet --clear --python .venv-2.11/bin/python $(@D)
+	.venv-2.11/bin/python .ci/lowest_constraints.py 2.11 > $(@D)/constraints.txt
+	.venv-2.11/bin/uv pip install --quiet --python $(@D)/bin/python --resolution lowest-direct \
+	--constraint $(@D)/constraints.txt --build-constraint constraints/airflow-2.11.txt --editable '.[emulator]'
+	.venv-2.11/bin/uv pip install --quiet --python $(@D)/bin/python --constraint $(@D)/constraints.txt \
+	playwright psutil pytest pytest-timeout pytest-xdist
+	touch $@
+
+# Of their own, as providers that are installed change what the tests see. The lab's hosts cannot write byte code.
+.PRECIOUS: .venv-distributed-%/.installed
+.venv-distributed-%/.installed: .venv-%/.uv setup.cfg pyproject.toml
+	test -x $(@D)/bin/python || .venv-$*/bin/uv venv --quiet --python .venv-$*/bin/python $(@D)
+	$(call install,$*,$(shell echo emulator,distributed),$(@D)) --compile-bytecode
+	touch $@

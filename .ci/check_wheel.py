@@ -62,7 +62,7 @@ def check_contents(wheel: Path) -> None:
         metadata = message_from_string(archive.read(info).decode())
         entry_points = archive.read(info.replace("METADATA", "entry_points.txt")).decode()
     package = "airflow_provider_quatrix"
-    for needed in (f"{package}/py.typed", f"{package}/emulator/page.html"):
+    for needed in (f"{package}/py.typed", f"{package}/emulator/web/page.html"):
         expect(needed in names, f"{needed} is in the wheel")
     source = {str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*.py")}
     expect(source <= names, f"all modules are in the wheel: {source - names or 'yes'}")
