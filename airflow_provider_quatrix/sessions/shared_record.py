@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,47 @@ log = logging.getLogger(__name__)
 SHORTEST_SETTLE = 0.5
 LONGEST_SETTLE = 10.0
 _MOST_RELEASES = 4
+# So that one slow moment does not slow down the logins of a process that lives for weeks.
+_LATEST = 16
+
+
+class StorePace:
+    """How long the store has taken lately, in seconds.
+
+    The first access of a process is not counted: it pays for imports and for the connection, before the store does
+    anything. In a triggerer of Airflow 3.3 that takes many seconds.
+    """
+
+    def __init__(self) -> None:
+        self._is_warm = False
+        self._reads: deque[float] = deque(maxlen=_LATEST)
+        self._writes: deque[float] = deque(maxlen=_LATEST)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Measure a reading."""
+        with self._measured(self._reads):
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Measure a writing."""
+        with self._measured(self._writes):
+            yield
+
+    @property
+    def settle_seconds(self) -> float:
+        """Seconds after which a write that another process prepared with an older reading must have arrived."""
+        seen = 0.25 + 2 * (max(self._reads, default=0.0) + max(self._writes, default=0.0))
+        return min(max(SHORTEST_SETTLE, seen), LONGEST_SETTLE)
+
+    @contextmanager
+    def _measured(self, durations: deque[float]) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        if self._is_warm:
+            durations.append(time.monotonic() - began)
+        self._is_warm = True
 
 
 class SharedRecord:
@@ -58,8 +100,7 @@ class SharedRecord:
         self.longest_claim = longest_claim
         self._now = now
         self._known = AccountRecord()
-        self._slowest_read = 0.0
-        self._slowest_write = 0.0
+        self._pace = StorePace()
         self._logged = False
 
     @property
@@ -75,8 +116,7 @@ class SharedRecord:
     @property
     def settle_seconds(self) -> float:
         """Seconds after which a claim that still stands is certain."""
-        seen = 0.25 + 2 * (self._slowest_read + self._slowest_write)
-        return min(max(SHORTEST_SETTLE, seen), LONGEST_SETTLE)
+        return self._pace.settle_seconds
 
     def load(self) -> AccountRecord:
         """Return the record as it is now, without any lock."""
@@ -147,16 +187,15 @@ class SharedRecord:
 
     def _read(self) -> tuple[AccountRecord, AccountRecord]:
         """Return the record merged with what this host and this process know, and as the store holds it."""
-        began = time.monotonic()
         here = unpack(self._host.read(), self._cipher)
-        try:
-            text = self._store.read()
-        except Exception as error:  # noqa: BLE001 - any failure of the store leaves the host's file
-            self._degrade("read", error)
-            stored = here if here.epoch else self._known
-        else:
-            stored = here if text is None and here.epoch else unpack(text, self._cipher)
-        self._slowest_read = max(self._slowest_read, time.monotonic() - began)
+        with self._pace.reading():
+            try:
+                text = self._store.read()
+            except Exception as error:  # noqa: BLE001 - any failure of the store leaves the host's file
+                self._degrade("read", error)
+                stored = here if here.epoch else self._known
+            else:
+                stored = here if text is None and here.epoch else unpack(text, self._cipher)
         return merge(merge(stored, here), self._known), stored
 
     def _normalized(self, record: AccountRecord) -> AccountRecord:
@@ -169,17 +208,16 @@ class SharedRecord:
 
     def _write(self, record: AccountRecord) -> None:
         text = pack(record, self._cipher)
-        began = time.monotonic()
-        try:
-            self._store.write(text)
-        except Exception as error:  # noqa: BLE001 - see _read()
-            self._degrade("written", error)
-            self._host.write(text)
-        else:
-            # These must outlive the deletion of the record in the store, as the service counts them too.
-            kept = AccountRecord(attempts=record.attempts, refunded=record.refunded, totp_step=record.totp_step)
-            self._host.write(pack(kept, self._cipher))
-        self._slowest_write = max(self._slowest_write, time.monotonic() - began)
+        with self._pace.writing():
+            try:
+                self._store.write(text)
+            except Exception as error:  # noqa: BLE001 - see _read()
+                self._degrade("written", error)
+                self._host.write(text)
+            else:
+                # These must outlive the deletion of the record in the store, as the service counts them too.
+                kept = AccountRecord(attempts=record.attempts, refunded=record.refunded, totp_step=record.totp_step)
+                self._host.write(pack(kept, self._cipher))
 
     def _degrade(self, what: str, error: Exception) -> None:
         if not self._logged:

@@ -20,6 +20,7 @@ from airflow_provider_quatrix.sessions.cipher import RecordCipher
 from airflow_provider_quatrix.sessions.decisions import LOGIN_LIMIT
 from airflow_provider_quatrix.sessions.host import AccountFolder
 from airflow_provider_quatrix.sessions.packing import unpack
+from airflow_provider_quatrix.sessions.shared_record import StorePace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,6 +161,33 @@ def test_a_claim_settles_for_longer_than_the_store_takes(team: Team) -> None:
     assert team.broker(store=Slow()).acquire()
     # A quarter of a second, and twice as long as reading has taken; once before the login, and once after.
     assert [seconds >= 0.65 for seconds in team.slept] == [True, True]
+
+
+def test_a_slow_first_reading_does_not_slow_down_every_login(team: Team) -> None:
+    """It pays for Airflow's imports: eight seconds in a triggerer of Airflow 3.3."""
+
+    class Cold(CountingStore):
+        lock = None  # type: ignore[assignment]
+        is_cold = True
+
+        def read(self) -> str | None:
+            if self.is_cold:
+                self.is_cold = False
+                threading.Event().wait(0.5)
+            return super().read()
+
+    assert team.broker(store=Cold()).acquire()
+    assert [seconds < 0.6 for seconds in team.slept] == [True, True]
+
+
+def test_a_slow_moment_of_the_store_is_forgotten() -> None:
+    pace = StorePace()
+    for seconds in (0.0, 0.4, *(0.0 for _ in range(16))):
+        with pace.reading():
+            threading.Event().wait(seconds)
+        if seconds:
+            assert pace.settle_seconds >= 1.05
+    assert pace.settle_seconds < 1.05
 
 
 @pytest.mark.parametrize("blocked", [False, True])
