@@ -64,19 +64,26 @@ class AirflowClient:
     def wait_until(self, condition: Callable[[], Any], what: str, timeout: float) -> Any:
         """Wait for something, as long as Airflow runs.
 
-        :param condition: asked again and again.
+        :param condition: asked again and again; an answer that takes too long is none yet, as machines may be busy.
         :param what: named in the error.
         :param timeout: seconds to wait.
         :return: the first true answer.
         :raises AirflowError: it does not come in time, or a part of Airflow has ended.
         """
         ends = time.monotonic() + timeout
-        while not (answer := condition()):
+        while not (answer := self._answer(condition)):
             self.check()
             if time.monotonic() > ends:
                 raise AirflowError(f"Not within {timeout:g} s: {what}\n{self.log_text()}")
             time.sleep(self._poll_seconds)
         return answer
+
+    @staticmethod
+    def _answer(condition: Callable[[], Any]) -> Any:
+        try:
+            return condition()
+        except requests.Timeout:
+            return None
 
     # REST
 
