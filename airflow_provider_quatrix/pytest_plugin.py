@@ -28,7 +28,6 @@ class QuatrixConnection(str):
 
     Use it as the id that it is; call it to change fields: ``quatrix_connection(extra={"read_timeout": 2})``.
 
-    :param conn_id: the connection's id.
     :param monkeypatch: what undoes the variable after the test.
     :param fields: the connection in Airflow's JSON form.
     """
@@ -117,7 +116,6 @@ def quatrix_emulator_tls_server() -> Iterator[EmulatorServer]:
 def quatrix_emulator(quatrix_emulator_server: EmulatorServer) -> Iterator[EmulatorClient]:
     """A fresh emulator with one user, ``robot@example.com`` with password ``Emulator-Passw0rd``.
 
-    :param quatrix_emulator_server: the server.
     :return: its client.
     """
     yield from _client(quatrix_emulator_server)
@@ -127,7 +125,6 @@ def quatrix_emulator(quatrix_emulator_server: EmulatorServer) -> Iterator[Emulat
 def quatrix_emulator_tls(quatrix_emulator_tls_server: EmulatorServer) -> Iterator[EmulatorClient]:
     """A fresh emulator over HTTPS; ``.ca_file`` is what a client must trust.
 
-    :param quatrix_emulator_tls_server: the server.
     :return: its client.
     """
     yield from _client(quatrix_emulator_tls_server)
@@ -139,7 +136,6 @@ def quatrix_connection(
 ) -> QuatrixConnection:
     """The Airflow connection ``quatrix_default`` to the emulator, as an environment variable for this test.
 
-    :param quatrix_emulator: the emulator.
     :param monkeypatch: what undoes the variable.
     :param tmp_path_factory: for the locks and login times of this test.
     :return: the connection's id, which can be called to change fields.

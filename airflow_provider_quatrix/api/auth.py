@@ -34,7 +34,6 @@ _CLOCK_STEPS = 2
 class Credentials:
     """What a connection signs in with. ``repr`` shows nothing of it.
 
-    :param login: e-mail address.
     :param totp_secret: base32 secret of the authenticator app, for accounts with 2FA.
     :param pin: PIN, for accounts with a PIN as second factor.
     """
@@ -58,7 +57,6 @@ class SendCode:
 
     :param session_id: pending session of the 207 answer.
     :param auth_type: ``2FA`` or ``PIN``.
-    :param code: the second factor.
     :param totp_step: number of the 30-second step that the code belongs to; to be stored *before* sending.
     :param repeat: when the code may be sent again.
     """
@@ -114,7 +112,6 @@ def sign_in(
 ) -> Conversation:
     """Hold the sign-in conversation.
 
-    :param credentials: the connection's.
     :param now: the present, Unix time.
     :param mfa_code: a second factor that a person gave for this one login; used instead of the connection's.
     :param last_totp_step: step of the last TOTP code that was sent, so that no code is sent twice.
@@ -189,7 +186,6 @@ class _Totp(pyotp.TOTP):
 def clock_offset(response: Response, now: float) -> float | None:
     """Return how far the clocks are apart, if that is too far for a TOTP code.
 
-    :param response: the service's, just received.
     :param now: the present, Unix time.
     :return: seconds that the service's clock is ahead; ``None`` for half a minute or less, or if it is unknown.
     """

@@ -37,10 +37,7 @@ class Authorizer(Protocol):
 
 
 class ApiKeyAuthorizer:
-    """Sends an API key: there is no session, no login and no CAPTCHA.
-
-    :param api_key: the key.
-    """
+    """Sends an API key: there is no session, no login and no CAPTCHA."""
 
     has_session = False
 
@@ -61,10 +58,7 @@ class ApiKeyAuthorizer:
 
 
 class FixedSession:
-    """Uses a given session as it is; never renews it.
-
-    :param session_id: the session.
-    """
+    """Uses a given session as it is; never renews it."""
 
     has_session = True
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 class ApiCaller:
     """Calls the API on behalf of one user.
 
-    :param transport: connection to the account's host.
     :param authorizer: knows the user's credentials.
     """
 
@@ -50,10 +49,7 @@ class ApiCaller:
     ) -> Response:
         """Send any call as the user; a session that has ended is renewed once.
 
-        :param method: HTTP method.
         :param path: path below ``/api/1.0/``.
-        :param params: query parameters.
-        :param json: body, sent as JSON.
         :param repeat: when the call may be sent again after a failure.
         :return: a success.
         :raises QuatrixError: see :meth:`Transport.send`.
@@ -105,7 +101,6 @@ class ApiCaller:
     def malformed(self, response: Response, what: str) -> QuatrixResponseError:
         """Return the exception for a response that the API does not promise.
 
-        :param response: what came.
         :param what: the matter with it, as in "Quatrix sent ...".
         """
         return malformed(response, what, self.redact)

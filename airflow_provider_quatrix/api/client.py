@@ -23,7 +23,6 @@ T = TypeVar("T")
 class QuatrixClient(ApiCaller):
     """Calls of the Quatrix API 1.0 on behalf of one user.
 
-    :param transport: connection to the account's host.
     :param authorizer: knows the user's credentials: a session or an API key.
     :ivar files: the calls for files and folders.
     """
@@ -45,7 +44,6 @@ class QuatrixClient(ApiCaller):
         """Sign in and return a client that works until its session ends; for use without Airflow.
 
         :param base_url: such as ``https://acme.quatrix.it``.
-        :param login: e-mail address.
         :param totp_secret: base32 secret, for accounts with 2FA.
         :param pin: PIN, for accounts with a PIN.
         :return: a signed-in client.

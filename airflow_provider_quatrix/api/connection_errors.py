@@ -34,7 +34,6 @@ class ConnectionErrors:
     """Describes failed connections to one host.
 
     :param base_url: scheme and host.
-    :param redact: takes secrets out of a text.
     :param patience: seconds that the service had to answer.
     """
 

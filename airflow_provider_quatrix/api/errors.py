@@ -45,7 +45,6 @@ class TransportStage(Enum):
 class QuatrixTransportError(QuatrixError):
     """No complete response: the host is unreachable, its certificate is bad, or the connection broke.
 
-    :param message: one line for a person.
     :param stage: where the connection failed.
     :param sent: the server may have got a part of the request, or of one that it redirected; default: whether the
         stage is ``SENT``.
@@ -66,7 +65,6 @@ class QuatrixResponseError(QuatrixError):
     """A response that the API does not promise: HTML, cut short, not JSON, a member missing.
 
     :param message: one line for a person, with the first bytes of the response, secrets masked.
-    :param status: HTTP status.
     :param cut: the response ended before it was complete.
     :param retry_after: seconds that the response asks to wait; ``None`` if it does not.
     """
@@ -88,7 +86,6 @@ class QuatrixTransferError(QuatrixError):
 class QuatrixApiError(QuatrixError):
     """The service refused a call.
 
-    :param status: HTTP status.
     :param code: the service's error code; ``None`` if the response had none.
     :param msg: the service's message, secrets masked.
     :param details: the service's details, without members that are credentials.
@@ -244,7 +241,6 @@ def malformed(
     """Return the error for a response that the API does not promise, with its first bytes, secrets masked.
 
     :param what: what is wrong with it, as in "Quatrix sent ...".
-    :param redact: takes secrets out of a text.
     :param cut: the response ended before it was complete.
     :param retry_after: seconds that the response asks to wait.
     """

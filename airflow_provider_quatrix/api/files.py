@@ -69,7 +69,6 @@ class IfExists(Enum):
 class FilesApi:
     """File calls on behalf of one user.
 
-    :param caller: sends the requests.
     :param sleep: waits for jobs.
     """
 
@@ -152,7 +151,6 @@ class FilesApi:
         """Move one object, at once, by ``POST file/moveone`` (known from a client of the service).
 
         :param folder_id: the target folder.
-        :param name: its name there.
         :param if_exists: not ``skip``, which the caller must handle.
         :param modified: modification time to set, Unix time.
         :return: the moved object, with the name that it got.
@@ -310,7 +308,6 @@ class FilesApi:
 
         The same part may be sent again.
 
-        :param key: upload key.
         :param offset: position of the part's first byte.
         :param size: bytes of the part.
         :param total: bytes of the whole file, as far as known.
@@ -334,7 +331,6 @@ class FilesApi:
     def finalize(self, key: str, modified: float | None) -> tuple[str, int]:
         """End an upload, by ``GET upload/finalize/{key}``.
 
-        :param key: upload key.
         :param modified: modification time to set, Unix time; default: the server's present.
         :return: the file's id, and how many bytes the server has.
         :raises QuatrixNotFound: the key is no longer valid, or the upload was ended before.

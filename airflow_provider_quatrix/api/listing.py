@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 class Listing:
     """What a folder held at a moment.
 
-    :param folder: the folder itself.
     :param entries: direct children that can be used.
     :param now: the server's time, Unix time; this host's own if the response did not tell it.
     :param unusable: the other children, with what is wrong with them.
@@ -39,7 +38,6 @@ def read_listing(response: Response, members: Mapping[str, Any], redact: Callabl
     """Read the metadata of a folder with its content, and log what is odd.
 
     :param members: of the response's object.
-    :param redact: takes secrets out of a text.
     :raises QuatrixResponseError: the content is not a list.
     """
     content = members.get("content")

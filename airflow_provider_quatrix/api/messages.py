@@ -56,11 +56,7 @@ class AttemptGuard(Protocol):
 class Request:
     """A request to the API, before credentials are added.
 
-    :param method: HTTP method.
     :param path: path below the API's root, such as ``session/keepalive``.
-    :param headers: further headers.
-    :param params: query parameters.
-    :param json: body to be sent as JSON.
     :param body: opens the body to be sent as it is; called for every try.
     :param body_size: bytes of that body.
     :param repeat: when the request may be sent again.
@@ -88,9 +84,7 @@ class Request:
 class Response:
     """A complete HTTP response.
 
-    :param status: HTTP status.
     :param headers: case-insensitive headers.
-    :param body: the whole body.
     """
 
     status: int

@@ -49,12 +49,9 @@ class SessionState:
 class Profile:
     """The signed-in user, from ``GET profile``.
 
-    :param id: user id.
     :param email: e-mail address, which is the login.
-    :param name: display name.
     :param home_id: id of the home folder.
     :param is_contact: a recipient only, who may not use the account's files.
-    :param raw: the whole response.
     """
 
     id: str
@@ -184,8 +181,6 @@ class RemoteFile:
     """A file or folder, from the metadata calls.
 
     :param id: stays the same when the object is moved.
-    :param parent_id: its folder.
-    :param name: its name.
     :param kind: file, folder, project folder or Trash.
     :param size: bytes of a file; number of entries of a folder.
     :param modified: Unix time, to the microsecond for files; 0 if the response has no time of the years 1 to 9999.
@@ -261,8 +256,6 @@ class UploadLink:
     """Permission to write one file, from ``POST upload/link``.
 
     :param key: upload key; anybody who has it can write.
-    :param file_id: the new file.
-    :param parent_id: its folder.
     :param name: the name that it got, which may be another than the wanted one.
     """
 
@@ -277,7 +270,6 @@ class ApiKey:
     """An API key, from ``api-key...``.
 
     :param user_id: the user that calls with this key act for.
-    :param name: label.
     :param active: whether it works.
     :param hint: its last characters.
     """

@@ -48,7 +48,6 @@ DEEPEST = 20
 def without_secrets(value: Any, redact: Callable[[str], str] = str, depth: int = 0) -> Any:
     """Return a copy of a decoded JSON value without members that are credentials, at any depth.
 
-    :param redact: takes secrets out of a text.
     :param depth: levels above ``value``; deeper than 20 levels everything is masked.
     """
     if isinstance(value, str):

@@ -157,8 +157,6 @@ def error_class(status: int, code: int | None) -> type[QuatrixApiError]:
 
     The status decides if it is clear by itself (401, 429, 509 and the server's own failures). Otherwise the service's
     error code does, which is more precise.
-
-    :param code: the service's error code.
     """
     if status in THROTTLING_STATUSES:
         return QuatrixRateLimited
@@ -180,7 +178,6 @@ def error_from(
     """Return the exception for a response that is not a success.
 
     :param response: has a status of 300 or more, or is a CAPTCHA block.
-    :param redact: takes secrets out of a text.
     :param captcha_pattern: how a CAPTCHA block is recognised.
     :param path: of the request, below the API's root.
     :param retry_after: seconds that the response asks to wait.
@@ -220,7 +217,6 @@ def refuses_login(error: BaseException) -> bool:
     A refusal is any response that the API does not promise: a page of a firewall or captive portal, a redirect, any
     4xx. Not refusals: 429 and 408 ("later"), responses that were cut short, failures of the server (5xx), no response.
 
-    :param error: how ``session/login`` failed.
     :return: ``True`` if nobody should sign in again soon.
     """
     if isinstance(error, QuatrixCaptchaRequired):

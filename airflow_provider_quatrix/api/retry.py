@@ -75,7 +75,6 @@ def may_repeat(error: BaseException, repeat: Repeat) -> bool:
     A rejected login, a missing second factor and a CAPTCHA block are never retried, whatever their status: that would
     lead to a block or prolong it. So a truncated 401 is never retried. Nor is a bad certificate or setting.
 
-    :param error: how the request failed.
     :param repeat: what the request allows.
     :return: ``True`` if another try is safe and may help.
     """

@@ -32,7 +32,6 @@ _MOST_LOGINS_SENT = 2
 class SessionCalls:
     """Signs in, and calls with the session id that it is given; never renews a session.
 
-    :param transport: connection to the account's host.
     :param unblock_method: ``POST``, or ``GET`` as later published clients do.
     """
 

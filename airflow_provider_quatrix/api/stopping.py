@@ -53,7 +53,6 @@ class TransferTooSlowError(QuatrixError):
 class TransferWatch(Watch):
     """Stops a thread that must stop, or whose connection is too slow.
 
-    :param stop: the flag.
     :param lowest_rate: bytes per second.
     """
 

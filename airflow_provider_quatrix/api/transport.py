@@ -125,7 +125,6 @@ class Transport:
     :param user_agent: comes before this package's own product name.
     :param policy: how long and how often a request is tried.
     :param captcha_pattern: how a CAPTCHA block is recognised.
-    :param redactor: keeps secrets out of messages.
     :param largest_response: bytes after which a response counts as endless; default 256 MiB.
     :param sleep: waits between tries.
     :ivar observers: are told all responses and retries.
@@ -193,7 +192,6 @@ class Transport:
     def send(self, request: Request, credentials: Headers) -> Response:
         """Send a request, again where that is safe, and return a success.
 
-        :param request: what to send.
         :param credentials: headers that prove who asks; they never follow to another host.
         :return: a complete response with a status below 300 (207 included).
         :raises QuatrixTransportError: no complete response within the time limits.
@@ -210,7 +208,6 @@ class Transport:
     def open(self, request: Request, credentials: Headers) -> requests.Response:
         """Send a request and return a success with its body still to be read; the caller closes it.
 
-        :param request: what to send.
         :param credentials: headers that prove who asks; they never follow to another host.
         :return: a response with a status below 300, whose ``raw`` is at the first byte of the body.
         :raises QuatrixError: see :meth:`send`.

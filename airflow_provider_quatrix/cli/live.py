@@ -77,7 +77,6 @@ class Recorder:
 def explored(hook: QuatrixHook, recorder: Recorder, trial: Trial, folder: str) -> list[Finding]:
     """Try what is assumed about the service.
 
-    :param hook: of the connection.
     :param recorder: of the trial's answers.
     :param trial: how far the connection came.
     :param folder: in which to make a folder, that is removed at the end.

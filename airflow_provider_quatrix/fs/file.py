@@ -50,7 +50,6 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
     Nobody sees the file under its final name before it is complete. It gets that name when it is closed, or when the
     transaction ends. When an exception leaves its ``with`` block, what was written is removed.
 
-    :param fs: the file system.
     :param mode: ``rb``, ``wb``, ``xb`` (the file must not exist) or ``ab`` (reads the old file and writes it anew).
     :param block_size: bytes read ahead (default 4 MiB), or sent at a time (default 8 MiB), which is what is held in
         memory.
@@ -283,7 +282,6 @@ class TextWriter(_Layer, io.TextIOWrapper):
     """Text on its way into a file.
 
     :param target: gets the bytes: the file, or what compresses them.
-    :param below: the file.
     :param options: ``encoding``, ``errors`` and ``newline``.
     """
 
@@ -297,11 +295,7 @@ class TextWriter(_Layer, io.TextIOWrapper):
 
 
 class CompressedWriter(_Layer, io.BufferedIOBase):
-    """Bytes on their way through a compressor into a file.
-
-    :param packer: compresses.
-    :param below: the file.
-    """
+    """Bytes on their way through a compressor into a file."""
 
     def __init__(self, packer: Any, below: QuatrixFile) -> None:
         self._packer = packer

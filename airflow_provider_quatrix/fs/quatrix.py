@@ -20,6 +20,7 @@ from fsspec import register_implementation
 from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import isfilelike, stringify_path
+from upath import UPath
 
 from airflow_provider_quatrix.api.errors import QuatrixConflict
 from airflow_provider_quatrix.api.files import IfExists
@@ -130,7 +131,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def to_dict(self, **options: Any) -> dict[str, Any]:
         """Return what this file system can be made of again; there are no secrets in it.
 
-        :param options: of fsspec.
         :return: class, connection id and options.
         """
         self._check_portable()
@@ -231,7 +231,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def unstrip_protocol(self, name: str) -> str:
         """Return the URL of a path, with the connection it belongs to.
 
-        :param name: path or URL.
         :return: URL.
         """
         path = self._strip_protocol(name)
@@ -499,7 +498,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Download a file: whole or not at all, and resumed by a retry. A folder is only made.
 
         :param rpath: from the home folder.
-        :param lpath: local path.
         :param callback: told the progress.
         :param outfile: an open file to write to instead.
         """
@@ -535,7 +533,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     ) -> None:
         """Upload a file: whole or not at all, and resumed by a retry. A folder is only made.
 
-        :param lpath: local path.
         :param rpath: from the home folder.
         :param callback: told the progress.
         :param mode: ``create`` if the file must not exist.
@@ -581,7 +578,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def pipe_file(self, path: str, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
         """Write bytes into a file.
 
-        :param value: the bytes.
         :param mode: ``create`` if the file must not exist.
         :param kwargs: of :meth:`open`.
         """
@@ -871,3 +867,12 @@ def _packer(file: QuatrixFile, path: str, compression: str) -> Any:
     from fsspec.core import get_compression
 
     return compr[get_compression(path, compression)](file, mode=file.mode[0])
+
+
+class QuatrixPath(UPath):
+    """A path on Quatrix for universal-pathlib, on which ``ObjectStoragePath`` is built.
+
+    The library warns of a protocol whose path class, and with it the file system, it cannot find.
+    """
+
+    __slots__ = ()

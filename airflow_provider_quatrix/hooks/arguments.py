@@ -47,8 +47,6 @@ def from_text(value: Any) -> Any:
 def check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Check that arguments exist.
 
-    :param what: what takes them.
-    :param given: their names.
     :param known: the names of those that there are.
     :raises TypeError: one does not; the message names the nearest one that does.
     """
@@ -134,7 +132,6 @@ class CheckedArguments(NamedArguments):
         """Return an argument after checking it, or as it is if it can be checked only once it is rendered.
 
         :param name: its name, which is that of the attribute too.
-        :param value: its value.
         :param check: takes the value, and returns the one to use.
         :raises ValueError: it is wrong.
         """

@@ -34,7 +34,6 @@ PLACEHOLDERS = {
 class InvalidConnectionError(ValueError):
     """A field of the connection is missing or wrong; nothing was sent.
 
-    :param name: the field.
     :param problem: what is wrong and how to mend it.
     """
 
@@ -55,8 +54,6 @@ class InvalidConnectionError(ValueError):
 class ExtraField:
     """A member of the connection's extra.
 
-    :param name: its key.
-    :param label: shown in the form.
     :param description: shown below it.
     :param json_type: JSON type of the value.
     :param default: taken where the member is absent or empty.
@@ -146,7 +143,6 @@ def ui_field_behaviour() -> dict[str, Any]:
 class ConnectionSettings:
     """A checked Quatrix connection.
 
-    :param conn_id: connection id.
     :param base_url: scheme and host.
     :param login: e-mail address; empty with an API key.
     :param password: password; empty with an API key.
@@ -170,7 +166,6 @@ class ConnectionSettings:
     def from_connection(cls, connection: Connection) -> ConnectionSettings:
         """Check a connection.
 
-        :param connection: as Airflow hands it out.
         :return: its settings.
         :raises InvalidConnectionError: a field is missing or wrong; the message names it and the remedy, never a
             secret value.

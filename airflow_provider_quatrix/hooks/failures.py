@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 def is_final(error: Exception) -> bool:
     """Tell whether trying the task again cannot help.
 
-    :param error: how the task failed.
     :return: ``True`` if a person has to do something first.
     """
     return isinstance(error, InvalidConnectionError) or needs_a_person(error)
@@ -43,7 +42,6 @@ def is_final(error: Exception) -> bool:
 def advice(error: Exception, conn_id: str) -> str:
     """Return what a person should do about a failure, empty where there is nothing to do.
 
-    :param error: how the task failed.
     :return: a sentence.
     """
     for kind, text in (
@@ -76,7 +74,6 @@ def _about_credentials(error: Exception, conn_id: str) -> str:
 def airflow_errors(conn_id: str) -> Iterator[None]:
     """Turn failures into Airflow's exceptions: one clear line, and no retries where they cannot help.
 
-    :param conn_id: connection in use.
     :raises AirflowFailException: a person has to do something first.
     :raises AirflowException: a retry may help.
     """
@@ -115,9 +112,7 @@ STAGES = (
 class Trial:
     """How far a connection came when it was tried.
 
-    :param message: one line for a person.
     :param failed: the stage that failed, one of :data:`STAGES`; empty if all is well.
-    :param error: why.
     """
 
     message: str
@@ -128,7 +123,6 @@ class Trial:
 def failed_stage(error: Exception) -> str:
     """Name the stage of connecting at which an error happened.
 
-    :param error: how the connection failed.
     :return: ``Connection``, ``Address``, ``Proxy``, ``TLS``, ``Credentials``, ``Second factor``, ``CAPTCHA``,
         ``Budget`` or ``Service``.
     """

@@ -247,7 +247,6 @@ class FileCalls(TransferCalls):
     def search(self, name: str) -> list[SearchResult]:
         """Find files and folders by a part of their name, wherever the service looks.
 
-        :param name: the part.
         :return: without their paths, which the service does not tell.
         """
         return [SearchResult.of(file) for file in self.client.files.search(name)]

@@ -50,10 +50,7 @@ log = logging.getLogger(__name__)
 
 
 class UnknownConnectionError(InvalidConnectionError, AirflowNotFoundException):
-    """There is no connection of that id.
-
-    :param conn_id: the id.
-    """
+    """There is no connection of that id."""
 
     def __init__(self, conn_id: str) -> None:
         super().__init__(conn_id, "quatrix_conn_id", "")

@@ -56,10 +56,7 @@ class WaitLog:
 
 
 def of_captcha(settings: ConnectionSettings) -> str:
-    """Return what a task waits for whose account is blocked: who has to do what where.
-
-    :param settings: of the connection.
-    """
+    """Return what a task waits for whose account is blocked: who has to do what where."""
     host = settings.base_url.partition("://")[2]
     who = f"{settings.login} on {host} (connection {settings.conn_id!r})"
     return f"a person to pass the CAPTCHA of {who}, by signing in at {settings.base_url}"

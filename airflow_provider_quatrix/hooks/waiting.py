@@ -48,7 +48,6 @@ class Patience:
     def outlasts(self, error: Exception, now: float = 0.0) -> bool:
         """Tell whether to go on waiting after a poll that failed.
 
-        :param error: how it failed.
         :param now: when, in seconds.
         """
         if not is_outage(error):

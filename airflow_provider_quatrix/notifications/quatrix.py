@@ -66,10 +66,7 @@ class QuatrixNotifier(BaseNotifier):
         return super()._update_context(context)
 
     def notify(self, context: Context) -> None:
-        """Upload the text.
-
-        :param context: of the task instance or DAG run.
-        """
+        """Upload the text."""
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
         with tempfile.TemporaryDirectory() as folder:
@@ -81,10 +78,7 @@ class QuatrixNotifier(BaseNotifier):
             )
 
     async def async_notify(self, context: Context) -> None:
-        """Do the same in a thread, for deadlines, whose callbacks run in the triggerer.
-
-        :param context: of the DAG run.
-        """
+        """Do the same in a thread, for deadlines, whose callbacks run in the triggerer."""
         await asyncio.to_thread(self.notify, context)
 
 

@@ -27,7 +27,6 @@ class Templates:
     """How templates are read and rendered.
 
     :param lex: takes a template apart: ``(line, kind, text)`` of each token.
-    :param render: renders a template.
     """
 
     lex: Callable[[str], Iterable[tuple[int, str, str]]]

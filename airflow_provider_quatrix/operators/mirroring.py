@@ -55,10 +55,6 @@ class QuatrixMirroringOperator(QuatrixMovingOperator, QuatrixPlacingOperator):
 def check_mirror_arguments(source: Any, target: Any, glob: bool | None, selection: Mapping[str, Any]) -> None:
     """Check what is mirrored to where, as far as that is known while a DAG is parsed.
 
-    :param source: argument of the operator.
-    :param target: argument of the operator.
-    :param glob: argument of the operator.
-    :param selection: arguments of the operator.
     :raises ValueError: the source cannot be a single folder, the target is no folder of its own, or files are left out.
     """
     from airflow_provider_quatrix.transfer.mirror import (
@@ -83,7 +79,6 @@ def _is_final(path: Any) -> bool:
 def foretold(results: Transfers, *, summary: bool) -> dict[str, Any]:
     """Return what a dry run tells.
 
-    :param results: of the hook.
     :param summary: numbers only.
     """
     sent = [result.path for result in results if not result.skipped]

@@ -300,7 +300,6 @@ _LONGEST = timedelta(days=36_500).total_seconds()
 def at_least(name: str, value: timedelta | float, least: float) -> float:
     """Return a number of seconds after checking it.
 
-    :param value: its value.
     :param least: the smallest that makes sense.
     :return: the seconds.
     :raises ValueError: it is too small, endless or no number.
@@ -314,7 +313,6 @@ def at_least(name: str, value: timedelta | float, least: float) -> float:
 def as_text(value: object) -> str:
     """Return a rendered field as text; where a DAG renders native objects, a code of digits comes as a number.
 
-    :param value: the field's value.
     :return: the text without blanks around it, empty for ``None``.
     """
     return "" if value is None else str(value).strip()

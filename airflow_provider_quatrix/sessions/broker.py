@@ -64,8 +64,6 @@ class SessionBroker(SessionAuthorizer):
     refused credentials twice, and lets nobody sign in while the account is blocked by a CAPTCHA.
 
     :param calls: the calls about sessions.
-    :param credentials: the connection's.
-    :param shared: the account's record.
     :param fingerprint: tells credentials apart without showing them.
     :param patience: seconds to wait for another caller's login; default three minutes.
     :param now: the present, Unix time.

@@ -21,9 +21,6 @@ class RecordCipher:
 
     Another password, second factor, login or host gives another key. So a text encrypted with the old ones is void,
     and nobody has to delete it.
-
-    :param base_url: the account's address.
-    :param credentials: the connection's.
     """
 
     def __init__(self, base_url: str, credentials: Credentials) -> None:

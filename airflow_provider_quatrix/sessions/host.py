@@ -43,7 +43,6 @@ class AccountFolder:
     """One account's lock and record file on this host.
 
     :param folder: made if it is missing; closed to other users.
-    :param base_url: the account's address.
     :param login: the user; the service counts logins per user.
     """
 

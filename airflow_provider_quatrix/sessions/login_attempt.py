@@ -22,7 +22,6 @@ class ClaimLostError(Exception):
 class LoginAttempt(AttemptGuard):
     """Guards a login: each of its requests is in the record before it is sent.
 
-    :param shared: the account's record.
     :param nonce: of the claim that it is made under.
     :param dead: the session that it replaces.
     :param now: the present, Unix time.

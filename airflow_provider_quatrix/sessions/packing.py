@@ -23,8 +23,6 @@ def pack(record: AccountRecord, cipher: RecordCipher) -> str:
     """Return a record as JSON, with the session encrypted.
 
     The rest is not secret. It stays readable for those who sign in to the account with other credentials.
-
-    :param cipher: the connection's.
     """
     own = record.session
     sessions = dict(record.others)
@@ -50,7 +48,6 @@ def unpack(text: str | None, cipher: RecordCipher) -> AccountRecord:
     """Read a packed record.
 
     :param text: what the store holds; ``None`` for nothing.
-    :param cipher: the connection's.
     :return: the record; an empty one if the text is no record, or was written by another version of this package.
     """
     try:

@@ -169,7 +169,6 @@ def _other_store(setting: str, name: str) -> SessionStore:
 def account_name(base_url: str, login: str, team: str = "") -> str:
     """Return the name of an account's record: readable, and without characters that a URL must escape.
 
-    :param base_url: the account's address.
     :param login: the user; case does not matter.
     :param team: Airflow's team, if there are teams: a Variable belongs to one team, but its name is unique over all.
     """

@@ -136,7 +136,6 @@ class Downloader:
         """Return the result of a file that an earlier try has fetched; ``None`` if none has.
 
         :param remote: the source, when the earlier try began.
-        :param target: local path.
         :param if_exists: as the earlier try was told.
         :param gone: the source is gone, so that it is enough if something equals it.
         """

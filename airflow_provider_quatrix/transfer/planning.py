@@ -51,7 +51,6 @@ class DownloadJob:
     """One file to download.
 
     :param remote: file on Quatrix.
-    :param target: local path.
     :param names: its place below the folder that the plan is for.
     :param source: path on Quatrix.
     """
@@ -244,7 +243,6 @@ def plan_download(tree: RemoteTree, sources: Sources, target: str, *, selection:
     """Decide what a download does; see :func:`plan_upload` for where things go.
 
     :param sources: files or folders on Quatrix, or patterns.
-    :param target: local path.
     :param selection: which of the files; a folder without any is not made then.
     :return: the plan.
     :raises QuatrixNotFound: a source is missing, or a pattern matches nothing.

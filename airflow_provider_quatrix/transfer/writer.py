@@ -122,7 +122,6 @@ class UploadState:
 
     :param size: bytes of the source.
     :param modified_ns: modification time of the source.
-    :param key: upload key.
     :param offset: bytes that the service has confirmed.
     :param moving: it may have its final name by now.
     """

@@ -36,7 +36,6 @@ class FileControls(Connection):
     ) -> str:
         """Make or replace a file, and make its missing parents.
 
-        :param data: the content.
         :param size: instead of data: so many bytes of a fixed pattern, which are not sent and take no space.
         :param modified: modification time; now when None.
         """
@@ -60,10 +59,7 @@ class FileControls(Connection):
         return self.put_files(email, [path.rstrip("/") + "/"])[0]
 
     def make_project_folder(self, email: str, name: str) -> str:
-        """Make a project folder, of type ``S``.
-
-        :param name: its name, or a path.
-        """
+        """Make a project folder, of type ``S``."""
         return self.put_files(email, [{"path": name.rstrip("/") + "/", "kind": "S"}])[0]
 
     def put_hostile_name(self, email: str, name: str, folder: str = "", *, size: int = 0, kind: str = "F") -> str:

@@ -116,7 +116,6 @@ class Tree:
     def add(self, parent: Node, name: str, kind: Kind, now: float, content: Content | None = None) -> Node:
         """Make an object.
 
-        :param name: a free name.
         :param content: the bytes of a file; none yet when None.
         """
         node = Node(str(uuid.uuid4()), parent.owner, name, kind, now, now, content=content or Content())
@@ -128,10 +127,7 @@ class Tree:
         return node
 
     def attach(self, node: Node, parent: Node, name: str) -> Node:
-        """Put an object into a folder, taking it out of the one it is in.
-
-        :param name: a name that is free there.
-        """
+        """Put an object into a folder, taking it out of the one it is in."""
         if node.parent is not None:
             del node.parent.children[node.name]
         node.parent = parent
