@@ -20,7 +20,6 @@ import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
 
 MIB = 1024 * 1024
 LOOK_SECONDS = 0.01
@@ -138,12 +137,7 @@ class TreeMeter:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._done.set()
         self._thread.join()
         self.usage = Usage(time.perf_counter() - self._began, self._cpu_seconds() - self._cpu, self._peak)

@@ -9,14 +9,11 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from airflow_provider_quatrix.emulator.client import EmulatorClient
 from bench.measure import MIB, BenchError, Usage, run
 from testing.emulator_process import EMAIL, EmulatorProcess
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 ROOT = Path(__file__).parents[1]
 API_KEY = "bench-key-of-the-emulator"
@@ -104,14 +101,9 @@ class Stage:
         self.client = EmulatorClient(self._process.url, str(self._ca))
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.client.close()
-        self._process.__exit__(exc_type, exc, traceback)
+        self._process.__exit__(*raised)
 
     def ours(self, *arguments: str | Path, timeout: float = 900.0) -> Transfer:
         """Run our client.

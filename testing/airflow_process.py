@@ -19,7 +19,6 @@ from testing.airflow_settings import AIRFLOW_3, WEBSERVER_CONFIG_OF_2, environme
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
 
 
 class AirflowProcess(AirflowClient):
@@ -83,12 +82,7 @@ class AirflowProcess(AirflowClient):
             raise
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.stop()
 
     def migrate(self) -> None:

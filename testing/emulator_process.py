@@ -7,13 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from airflow_provider_quatrix.emulator.client import EmulatorClient
 from testing.interruption import interruption_held
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -54,12 +51,7 @@ class EmulatorProcess:
             raise
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.client.close()
         self._stop()
 

@@ -37,7 +37,6 @@ class Listing:
 def read_listing(response: Response, members: Mapping[str, Any], redact: Callable[[str], str]) -> Listing:
     """Read the metadata of a folder with its content, and log what is odd.
 
-    :param members: of the response's object.
     :raises QuatrixResponseError: the content is not a list.
     """
     content = members.get("content")

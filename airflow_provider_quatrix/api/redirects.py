@@ -10,8 +10,6 @@ from airflow_provider_quatrix.api.errors import QuatrixResponseError
 def next_url(method: str, url: str, status: int, location: str) -> str:
     """Return where a redirect leads, if the same request with the same credentials may go there.
 
-    :param url: where the request was sent.
-    :param location: the response's ``Location``.
     :return: an address with the same scheme, host and port, or with https in place of http.
     :raises QuatrixResponseError: any other address, or the redirect would change the method.
     """

@@ -135,7 +135,6 @@ class RetryPolicy:
         :param repeat: when the request may be sent again.
         :param deadline: seconds for this request.
         :param most_sent: the most tries that the server may get; ``None`` for no other limit.
-        :param sleep: waits between tries.
         :param before_sleep: called before each further try.
         :return: an object to be called once, with the function to try.
         """

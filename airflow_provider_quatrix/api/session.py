@@ -157,7 +157,6 @@ class SessionCalls:
         Documented: a wrong token is answered by 401 with ``{"valid": false}``, unlike any other 401.
 
         :param token: proof of the passed CAPTCHA; valid once.
-        :param session_id: the blocked session.
         :return: whether the token was right.
         :raises QuatrixSessionExpired: the blocked session has ended.
         """

@@ -126,7 +126,6 @@ class Transport:
     :param policy: how long and how often a request is tried.
     :param captcha_pattern: how a CAPTCHA block is recognised.
     :param largest_response: bytes after which a response counts as endless; default 256 MiB.
-    :param sleep: waits between tries.
     :ivar observers: are told all responses and retries.
     """
 

@@ -6,10 +6,11 @@ import argparse
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DEFAULT_CONN_ID = "quatrix_default"
 _DAY = 86_400.0
 
 
@@ -90,16 +91,16 @@ def transfers_at_a_time(text: str) -> int:
 _CONNECTION = _argument(
     "conn_id",
     nargs="?",
-    default=_DEFAULT_CONN_ID,
+    default=DEFAULT_CONN_ID,
     metavar="CONN_ID",
-    help=f"connection of type quatrix; default {_DEFAULT_CONN_ID}",
+    help=f"connection of type quatrix; default {DEFAULT_CONN_ID}",
 )
 _WITH_CONNECTION = _argument(
     "-c",
     "--conn-id",
-    default=_DEFAULT_CONN_ID,
+    default=DEFAULT_CONN_ID,
     metavar="CONN_ID",
-    help=f"connection of type quatrix; default {_DEFAULT_CONN_ID}",
+    help=f"connection of type quatrix; default {DEFAULT_CONN_ID}",
 )
 _DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing, and tell what would be")
 

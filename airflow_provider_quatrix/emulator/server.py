@@ -20,7 +20,6 @@ from .web.middleware import TRANSPORT
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
-    from types import TracebackType
 
     from .service.accounts import ApiKeySpec, UserSpec
     from .settings import EmulatorSettings
@@ -152,12 +151,7 @@ class EmulatorServer:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.stop()
 
     def _listen(self) -> socket.socket:

@@ -307,7 +307,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     ) -> Iterator[Any]:
         """Yield folders with what they hold, as fsspec does, however deep; each folder costs one call.
 
-        :param maxdepth: levels.
         :param topdown: folders ahead of what they hold.
         :param on_error: ``omit`` leaves out what is not there (any more); what cannot be listed is an error.
         """
@@ -344,7 +343,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Return the bytes of all files below a folder.
 
         :param total: one number instead of one per file.
-        :param maxdepth: levels.
         :param withdirs: also name folders, with 0 bytes.
         :return: bytes, or bytes by path.
         """
@@ -475,17 +473,11 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return out
 
     def head(self, path: str, size: int = 1024) -> bytes:
-        """Return a file's first bytes.
-
-        :param size: how many.
-        """
+        """Return a file's first bytes."""
         return self.cat_file(path, 0, size)
 
     def tail(self, path: str, size: int = 1024) -> bytes:
-        """Return a file's last bytes.
-
-        :param size: how many.
-        """
+        """Return a file's last bytes."""
         return self.cat_file(path, -size) if size else b""
 
     cat = _at_once("cat")
@@ -498,7 +490,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Download a file: whole or not at all, and resumed by a retry. A folder is only made.
 
         :param rpath: from the home folder.
-        :param callback: told the progress.
         :param outfile: an open file to write to instead.
         """
         from airflow_provider_quatrix.transfer.download import Downloader
@@ -534,7 +525,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Upload a file: whole or not at all, and resumed by a retry. A folder is only made.
 
         :param rpath: from the home folder.
-        :param callback: told the progress.
         :param mode: ``create`` if the file must not exist.
         """
         from airflow_provider_quatrix.transfer.journal import Journal
@@ -579,17 +569,12 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Write bytes into a file.
 
         :param mode: ``create`` if the file must not exist.
-        :param kwargs: of :meth:`open`.
         """
         with self.open(path, "xb" if mode == "create" else "wb", **kwargs) as file:
             file.write(value)
 
     def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
-        """Make an empty file, or give a file the present time.
-
-        :param truncate: empty a file that exists.
-        :param kwargs: of :meth:`open`.
-        """
+        """Make an empty file, or give a file the present time."""
         with self._operation() as tree:
             found = None if truncate else tree.find(self._strip_protocol(path))
             if found is not None:
@@ -611,8 +596,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         :param rpath: a path, a pattern, or some of them.
         :param lpath: local path, or the folder that gets them.
         :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
-        :param callback: told the progress.
-        :param maxdepth: levels.
         :raises IsADirectoryError: a folder, and not recursive.
         :raises InvalidPathError: some could not be downloaded; all others have been.
         """
@@ -635,8 +618,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         :param lpath: a local path, a pattern, or some of them.
         :param rpath: from the home folder, or the folder that gets them.
         :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
-        :param callback: told the progress.
-        :param maxdepth: levels.
         :raises IsADirectoryError: a folder, and not recursive.
         :raises InvalidPathError: not all of a folder can be uploaded; nothing was.
         """
@@ -695,11 +676,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             tree.folder_id(self._strip_protocol(path), create=True)
 
     def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
-        """Copy a file on the server, over an existing one too. A folder is only made.
-
-        :param path1: what, from the home folder.
-        :param path2: its copy.
-        """
+        """Copy a file on the server, over an existing one too. A folder is only made."""
         path1, path2 = self._strip_protocol(path1), self._strip_protocol(path2)
         with self._operation() as tree:
             found = tree.find(path1)
@@ -709,11 +686,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             self._transplant(tree.copy, path1, path2, known=found)
 
     def mv_file(self, path1: str, path2: str, **kwargs: Any) -> None:
-        """Move a file or folder on the server; a file also over an existing one.
-
-        :param path1: what, from the home folder.
-        :param path2: its new path.
-        """
+        """Move a file or folder on the server; a file also over an existing one."""
         with self._operation() as tree:
             self._transplant(tree.move, self._strip_protocol(path1), self._strip_protocol(path2))
 
@@ -810,7 +783,6 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         :param path1: a path, a pattern, or some of them.
         :param path2: the copy, or the folder that gets it.
         :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
-        :param maxdepth: levels.
         :param on_error: ``ignore`` leaves out what is gone meanwhile; by default that is an error.
         :raises IsADirectoryError: a folder, and not recursive.
         :raises InvalidPathError: some could not be copied; all others have been.

@@ -21,10 +21,7 @@ _LOGIN_RESULTS = {200: "success", 207: "second_factor", 429: "limited"}
 
 
 class Metrics:
-    """Observes the calls of a connection and the record of its account; never fails.
-
-    :param conn_id: tag of all metrics.
-    """
+    """Observes the calls of a connection and the record of its account; never fails."""
 
     def __init__(self, conn_id: str) -> None:
         self._conn_id = conn_id

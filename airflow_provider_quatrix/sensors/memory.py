@@ -20,8 +20,6 @@ PREFIX = "quatrix_wait__"
 class WaitMemory:
     """Keeps values for one try of one task instance; those of an earlier try do not count.
 
-    :param store: where.
-    :param attempt: number of the try.
     :param empty: nothing can be there yet.
     """
 

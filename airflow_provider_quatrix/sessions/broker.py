@@ -345,7 +345,6 @@ class SessionBroker(SessionAuthorizer):
     def _record_block(self, session_id: str | None, asked: float, nonce: str = "") -> AccountRecord:
         """Record a block, unless another task has signed in meanwhile.
 
-        :param session_id: the blocked session.
         :param asked: Unix time of the request.
         :param nonce: of the claim that the request was made under.
         """

@@ -150,7 +150,6 @@ class BulkMover:
     ) -> MoveResults:
         """Run jobs one after the other.
 
-        :param call: what the caller wants.
         :param before: tells what an earlier try has done of a job; ``None`` in a first try.
         """
         results = MoveResults()

@@ -154,7 +154,6 @@ def leaving_nothing(
 ) -> Iterator[None]:
     """Remove unfinished files and checkpoints after a failure, unless a retry may need them.
 
-    :param settings: tells whether there is a retry.
     :param stop: ends the transfers, and is set by a failure.
     :param journal: what the tries have done.
     :param clear_all: removes all that is unfinished, where that has to be found.

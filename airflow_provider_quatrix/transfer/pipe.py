@@ -22,7 +22,6 @@ class Pipe:
     """Writes in a thread of its own; to be closed.
 
     :param write: takes the blocks, one after the other.
-    :param stop: ends the thread early.
     :param most: bytes that may wait.
     """
 

@@ -68,7 +68,6 @@ class RangeReader:
     All ranges use one download link, which is renewed when it has expired.
 
     :param path: names the file in messages.
-    :param size: its bytes.
     :param modified: its modification time, Unix time; with another size or time it is another version.
     :param sleep: waits before a broken stream is resumed.
     """
@@ -272,7 +271,6 @@ def download_to(
     """Download one version of a file; see :class:`RangeReader`.
 
     :param sink: has the file's first bytes already.
-    :param progress: told the bytes of each block.
     :return: digest of the file.
     :raises VersionChangedError: the file has changed.
     """

@@ -32,7 +32,6 @@ class StreamWriter:
     While the size is not known, each chunk announces how much there is at least. A service that wants the same total in
     all chunks refuses the second one; then the file waits on the local disk until it is complete.
 
-    :param tree: where it will be.
     :param resume_key: who writes, the same in every try, so that a retry removes what a killed try left; empty if there
         is no retry.
     :param create_parents: make missing folders above it.

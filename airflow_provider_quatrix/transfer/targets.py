@@ -62,10 +62,7 @@ class Target(Protocol):
 
 
 class RemoteTarget:
-    """A folder on Quatrix.
-
-    :param tree: remembers what it has listed.
-    """
+    """A folder on Quatrix."""
 
     def __init__(self, tree: RemoteTree, path: str) -> None:
         self._tree = tree

@@ -57,7 +57,6 @@ class FileSlice:
     :param offset: first byte.
     :param size: bytes.
     :param digest: told how far it came.
-    :param progress: told the bytes of each block.
     """
 
     def __init__(
@@ -182,11 +181,6 @@ class RemoteWriter:
         if self._state is None:
             raise ValueError(f"{self._what} is not being written")
         return self._state
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the service has an unfinished file."""
-        return self._state is not None
 
     def begin(self, size: int | None, resume_key: str = "", *, modified_ns: int = 0, digest: str = "") -> None:
         """Get permission to write.

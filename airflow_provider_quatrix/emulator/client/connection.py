@@ -10,7 +10,6 @@ import requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 API = "/api/1.0/"
 TIMEOUT_SECONDS = 30.0
@@ -42,12 +41,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:

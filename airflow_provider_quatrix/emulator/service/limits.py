@@ -27,7 +27,6 @@ class SlidingWindow:
         """Count an event, unless there were too many.
 
         :param limit: how many are let through per window.
-        :param seconds: the length of the window.
         :param count_refused: whether an event beyond the limit fills the window too.
         :return: seconds until another one fits; None when this one is let through.
         """

@@ -76,7 +76,6 @@ def metadata(node: Node, settings: EmulatorSettings, *, content: bool = False) -
 def renamed(node: Node, old_name: str, settings: EmulatorSettings) -> dict[str, Any]:
     """An object that was renamed.
 
-    :param old_name: its name before.
     :return: the members of ``FileRenameResp``.
     """
     left_out = ("modified_ms", "sub_type")

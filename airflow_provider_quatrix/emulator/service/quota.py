@@ -26,7 +26,6 @@ class Quota:
         """Make sure that something fits.
 
         :param owner: key of the user who wants to store it.
-        :param more: bytes.
         :raises ApiError: 400 when it does not.
         """
         settings = self._context.settings

@@ -153,7 +153,6 @@ class Tree:
     def find(self, folder: Node, path: str) -> Node | None:
         """Resolve a path.
 
-        :param folder: where it starts.
         :param path: names with slashes between; slashes too many do no harm.
         """
         node: Node | None = folder

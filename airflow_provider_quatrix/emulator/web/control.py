@@ -23,7 +23,6 @@ Handler = Callable[[Request], Awaitable[Any]]
 def register(router: APIRouter) -> Callable[[str, str], Callable[[Handler], Handler]]:
     """Make a decorator for the control calls of a module.
 
-    :param router: what they are added to.
     :return: a decorator that takes method and path; whatever is wrong with a call is answered as ``{"error": …}``.
     """
 

@@ -18,7 +18,6 @@ class UnsatisfiableRangeError(ValueError):
 def parse_range(text: str | None, size: int) -> tuple[int, int] | None:
     """Read the header ``Range``.
 
-    :param size: bytes of the file.
     :return: offset of the first byte and of the one after the last; None for the whole file, also where the header
         cannot be understood or names several ranges.
     :raises UnsatisfiableRangeError: when the range holds no byte of the file.
