@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOTP_STEP_SECONDS = 30
-# Airflow's access log; six digits of it look like a code.
-DURATION = re.compile(rb"\bduration_us=\d+")
+# Microseconds in Airflow's logs, which look like a code once in a while.
+MICROSECONDS = re.compile(rb"\bduration_us=\d+|, \d{6}, tzinfo=")
 
 
 @dataclass
@@ -66,7 +66,7 @@ class KnownSecrets:
 
     def found_in(self, where: str, content: bytes) -> list[str]:
         """Return where which of them was found."""
-        hits = {match.group().decode() for match in self.pattern().finditer(DURATION.sub(b"", content))}
+        hits = {match.group().decode() for match in self.pattern().finditer(MICROSECONDS.sub(b"", content))}
         return [f"{self.values[hit]} in {where}" for hit in sorted(hits)]
 
 
