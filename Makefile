@@ -20,8 +20,9 @@ install = .venv-$(1)/bin/uv pip install --quiet --python $(or $(3),.venv-$(1))/b
 PY := .venv-3.3/bin/python
 # What to give pytest, for example: make test PYTEST_ARGS='tests/emulator -k login'
 PYTEST_ARGS ?=
-# How many processes the tests of one Airflow line are spread over; 0 is one. More are faster and heavy on small machines.
-TEST_PROCESSES ?= 0
+# How many processes the tests of one Airflow line are spread over; 0 is one. Three fit two cores, as the tests of a
+# whole Airflow mostly wait.
+TEST_PROCESSES ?= 3
 pytest = -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: help
@@ -104,20 +105,12 @@ chromium: ## Install what the browser tests need (Debian, as root).
 ci: chromium .venv-3.3/.installed .venv-2.11/.installed ## Run all checks on both Airflow lines.
 	$(MAKE) lint
 	rm -f .coverage .coverage.*
-	$(MAKE) --jobs=2 --output-sync=target covered-3.3 covered-2.11
-	.venv-3.3/bin/coverage combine --quiet
-	.venv-3.3/bin/coverage report
+	# Coverage slows the tests down, so it is taken on one line only.
+	$(MAKE) test PYTEST_ARGS='--cov --durations=25'
+	@# Emulator, rclone and the benchmarks know no Airflow.
+	$(MAKE) test-2.11 PYTEST_ARGS='-m "not bench and not emulator and not rclone"'
 	$(MAKE) test-lowest
 	$(MAKE) check-wheel
-
-# Both at a time: most of the tests' time is waiting. Each prints what it has to say when it is through.
-.PHONY: covered-3.3
-covered-3.3:
-	COVERAGE_FILE=.coverage.3.3 $(MAKE) test PYTEST_ARGS='--cov --cov-report='
-
-.PHONY: covered-2.11
-covered-2.11:
-	COVERAGE_FILE=.coverage.2.11 $(MAKE) test-2.11 PYTEST_ARGS='--cov --cov-report='
 
 .PHONY: constraints
 constraints: .venv-3.3/.uv ## Resolve the pinned versions of both Airflow lines anew.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import requests
 
@@ -12,10 +15,18 @@ if TYPE_CHECKING:
 
 FINAL_STATES = ("success", "failed")
 POLL_SECONDS = 0.5
+TRIES = 3
 
 
 class AirflowError(RuntimeError):
-    """Airflow did not do what it was asked to."""
+    """Airflow did not do what it was asked to.
+
+    :param status: HTTP status, if it refused a request.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class AirflowClient:
@@ -136,7 +147,7 @@ class AirflowClient:
         url = f"{self.url}/{self._api}/{path.lstrip('/')}"
         answer = self._http.request(method, url, timeout=60, **kwargs)
         if not answer.ok:
-            raise AirflowError(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
+            raise AirflowError(f"{method} {path}: {answer.status_code} {answer.text[:2000]}", answer.status_code)
         return answer.json() if answer.content else None
 
     def _authenticate(self) -> None:
@@ -186,10 +197,23 @@ class AirflowClient:
         :param conf: the run's configuration.
         :return: the run's id.
         """
-        body: dict[str, Any] = {"conf": dict(conf or {})}
+        # Named here, so that it can be sent again if a busy Airflow takes too long to answer.
+        run_id = f"manual__{uuid4()}"
+        body: dict[str, Any] = {"dag_run_id": run_id, "conf": dict(conf or {})}
         if self._api == "api/v2":
             body["logical_date"] = None
-        run_id: str = self.post(f"dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        for tries in count(1):
+            try:
+                self.post(f"dags/{dag_id}/dagRuns", body)
+            except requests.Timeout:
+                if tries == TRIES:
+                    raise
+            except AirflowError as error:
+                if tries == 1 or error.status != HTTPStatus.CONFLICT:
+                    raise
+                break
+            else:
+                break
         return run_id
 
     def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120.0) -> str:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from contextlib import closing
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,19 +46,21 @@ os.environ |= {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 _numbers = count(1)
-SYSTEM = "tests/system/"
 # Whose names are markers.
-MARKED_FOLDERS = {"emulator", "rclone", "system"}
+MARKED_FOLDERS = {"bench", "emulator", "rclone", "system"}
+# Each stays in one process, as no more than two whole Airflows should run at a time. They take longest, so they begin.
+LONGEST_FOLDERS = ("system", "demo")
 # Seconds of a pause that nobody needs.
 QUICK = 0.005
 
 
 class ByFile(LoadFileScheduling):
-    """Keeps the tests of a file in one process, and those of ``system``, whom one whole Airflow serves."""
+    """Keeps the tests of a file in one process, and those of folders that start a whole Airflow."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return SYSTEM if file.startswith(SYSTEM) else file
+        folder = PurePath(file).parent.name
+        return folder if folder in LONGEST_FOLDERS else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
@@ -72,7 +74,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.parent.name in MARKED_FOLDERS:
             item.add_marker(item.path.parent.name)
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.path.parent.name not in {"demo", "system"})
+        items.sort(key=lambda item: _place(item.path.parent.name))
+
+
+def _place(folder: str) -> int:
+    return LONGEST_FOLDERS.index(folder) if folder in LONGEST_FOLDERS else len(LONGEST_FOLDERS)
 
 
 def pytest_unconfigure() -> None:

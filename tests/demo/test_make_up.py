@@ -47,7 +47,7 @@ def stop(program: Program) -> None:
     assert program.left_over() == []
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(600)
 def test_every_example_dag_succeeds_and_the_next_start_goes_on(start: Callable[..., Program]) -> None:
     program = start("demo.up")
     first = addresses(program.read_until("Ctrl-C stops both"))
