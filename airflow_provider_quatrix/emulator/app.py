@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from .routes import api_keys, control, control_files, downloads, files, profile, session, uploads
+from .routes import (
+    api_keys,
+    contacts,
+    control,
+    control_files,
+    control_shares,
+    downloads,
+    files,
+    profile,
+    session,
+    shares,
+    uploads,
+)
 from .service.emulator import Emulator
 from .service.errors import NOT_FOUND, NOT_SUPPORTED, UNKNOWN_ERROR, ApiError
 from .settings import EmulatorSettings
@@ -28,6 +40,8 @@ API_ROUTERS = (
     uploads.root_router,
     downloads.router,
     api_keys.router,
+    contacts.router,
+    shares.router,
 )
 """The routers of the service itself; those of further calls are added here."""
 
@@ -67,7 +81,7 @@ def create_app(
     app.state.emulator = emulator
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
-    for router in (*API_ROUTERS, control.router, control_files.router):
+    for router in (*API_ROUTERS, control.router, control_files.router, control_shares.router):
         app.include_router(router)
     paths = [route.path for router in API_ROUTERS for route in router.routes if hasattr(route, "path")]
     return Middleware(app, emulator, Templates(paths))

@@ -14,6 +14,8 @@ Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
 Delay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 FaultBody = Literal["json", "html", "empty"]
+ShareType = Literal["P", "T", "C"]
+"""Public, tracked, restricted to the recipients."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,56 @@ class EmulatorSettings:
 
     bytes_per_second: Count | None = None
     """How fast the content of each upload and each download moves; None for as fast as it can."""
+
+    contact_name_optional: bool = False
+    """Whether a contact may have no name."""
+
+    contact_groups: tuple[str, ...] = ()
+    """The names of the groups that contacts can be in."""
+
+    recipients_as_object: bool = False
+    """Whether ``share/recipients`` answers with the first recipient alone instead of a list."""
+
+    share_types: tuple[ShareType, ...] = ("P", "T", "C")
+    """The types of shares that users may make, unless a user has others: public, tracked, restricted."""
+
+    max_files_per_share: Count | None = None
+    """How many files a share may have, unless a user has another limit; None for no limit."""
+
+    share_limit_counts_tree: bool = False
+    """Whether ``max_files_per_share`` counts all files in shared folders, or what the call names."""
+
+    share_limit_status: Status = 400
+    """The status of a refusal for a forbidden type of share or too many files; its code is 50."""
+
+    share_needs_contacts: bool = True
+    """Whether ``share/create`` and ``share/request`` refuse an empty list of recipients."""
+
+    owner_reads_share: bool = True
+    """Whether senders may open their own restricted shares like recipients."""
+
+    closed_share_status: Status = 404
+    """The status of calls on a share that is revoked (code 80), expired (60) or not active yet (81);
+    ``share/download-info`` always answers."""
+
+    revoke_twice_status: Status = 200
+    """The status of revoking a share again: below 300 as the first time, else with an ErrorModel of code 80."""
+
+    share_pin_code: int = 73
+    """The code of the 401 that answers calls on a share whose PIN was not entered."""
+
+    share_pin_guest: Literal["token", "address"] = "token"
+    """By what a stranger who entered a PIN is known: by a ``token`` from the header ``X-Auth-Token`` of the answer, or
+    by the ``address``."""
+
+    share_download_needs_caller: bool = False
+    """Whether ``share/download`` wants credentials, but for public shares."""
+
+    share_ranges_count: bool = False
+    """Whether a download of a shared file that starts behind its first byte counts as a download."""
+
+    public_shares_know_users: bool = False
+    """Whether downloads of a public share tell the e-mail of a signed-in recipient, or the address only."""
 
     hostile_size_offset: int = 0
     """What is added to the true size of files in all metadata."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from .connection import API
-from .files import FileControls
+from .shares import ShareControls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def full_path(path: str) -> str:
     return path if path.startswith("/") else API + path
 
 
-class EmulatorClient(FileControls):
+class EmulatorClient(ShareControls):
     """An emulator that runs somewhere.
 
     :param url: scheme, host and port.
@@ -116,11 +116,15 @@ class EmulatorClient(FileControls):
         *,
         name: str = "",
         is_contact: bool = False,
+        share_types: Sequence[Literal["P", "T", "C"]] | None = None,
+        max_files_per_share: int | None = None,
     ) -> None:
         """Add a user, or change an existing one, whose sessions, blocks and counts stay.
 
         :param totp_secret: base32 secret of a second factor by app.
         :param pin: five characters of a second factor by PIN.
+        :param share_types: types of shares that the user may make; None for those of the settings.
+        :param max_files_per_share: None for the limit of the settings.
         """
         body = {
             "email": email,
@@ -129,6 +133,8 @@ class EmulatorClient(FileControls):
             "pin": pin,
             "name": name,
             "is_contact": is_contact,
+            "share_types": None if share_types is None else list(share_types),
+            "max_files_per_share": max_files_per_share,
         }
         self._call("POST", "users", body)
 

@@ -12,6 +12,7 @@ router = APIRouter(prefix="/api/1.0/profile")
 
 NO_LIMIT = -1
 ALL_OPERATIONS = (1 << 16) - 1
+SHARE_TYPES = {"public_share": "P", "restricted_share": "C", "tracked_share": "T"}
 
 
 @router.get("")
@@ -21,6 +22,7 @@ async def profile(request: Request, caller: CallerOf) -> Response:
     spec = user.spec
     settings = emulator_of(request).settings
     created = int(user.created)
+    share_types = settings.share_types if spec.share_types is None else spec.share_types
     return json_response(
         {
             "id": user.id,
@@ -35,7 +37,7 @@ async def profile(request: Request, caller: CallerOf) -> Response:
             "storage_id": stable_id("storage"),
             "operations": ALL_OPERATIONS,
             "max_file_size": settings.max_file_size,
-            "max_files_per_share": None,
+            "max_files_per_share": spec.max_files_per_share or settings.max_files_per_share,
             "plan": "emulator",
             "is_contact": spec.is_contact,
             "language": "en_US",
@@ -49,7 +51,7 @@ async def profile(request: Request, caller: CallerOf) -> Response:
             "pgp_enabled": False,
             "message_signature": "",
             "services": [{"id": stable_id("service"), "service_key": "quatrix"}],
-            "share_types": {"public_share": True, "restricted_share": True, "tracked_share": True},
+            "share_types": {name: letter in share_types for name, letter in SHARE_TYPES.items()},
             "unique_login": spec.key,
             "auth_methods": [] if spec.second_factor is None else [spec.second_factor],
             "forced_auth": [],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import pyotp
 from pydantic import ConfigDict
 
+from ..settings import Count, ShareType  # noqa: TC001 - pydantic reads the annotations
 from .errors import UnknownObjectError
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class UserSpec:
     :param pin: five characters of a user with a second factor by PIN.
     :param name: the name in the profile; made from the e-mail when empty.
     :param is_contact: whether this is a contact, who has no account of their own.
+    :param share_types: which types of shares the user may make; those of the settings when None.
+    :param max_files_per_share: how many files a share of the user may have; as the settings say when None.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -57,6 +60,8 @@ class UserSpec:
     pin: str | None = field(default=None, repr=False)
     name: str = ""
     is_contact: bool = False
+    share_types: tuple[ShareType, ...] | None = None
+    max_files_per_share: Count | None = None
 
     def __post_init__(self) -> None:
         if "@" not in self.email or ":" in self.email:
@@ -83,7 +88,8 @@ class UserSpec:
         return "PIN" if self.pin is not None else None
 
 
-def _same(one: str, other: str) -> bool:
+def same_text(one: str, other: str) -> bool:
+    """Compare secrets, in a time that does not tell where they differ."""
     # JSON can hold lone surrogates, which UTF-8 cannot encode.
     return hmac.compare_digest(one.encode(errors="surrogatepass"), other.encode(errors="surrogatepass"))
 
@@ -179,11 +185,11 @@ class User:
 
     def password_is(self, password: str) -> bool:
         """Compare a password."""
-        return _same(password, self.spec.password)
+        return same_text(password, self.spec.password)
 
     def pin_is(self, pin: str) -> bool:
         """Compare a PIN."""
-        return _same(pin, self.spec.pin or "")
+        return same_text(pin, self.spec.pin or "")
 
     def totp_is(self, code: str) -> bool:
         """Check a TOTP code, by the wall clock since the client has no other.

@@ -32,6 +32,9 @@ class Counters:
     :param unauthorized: calls refused for a missing, unknown or expired session or key.
     :param upload_bytes: bytes of file content received, those of cut and repeated chunks included.
     :param download_bytes: bytes of file content sent.
+    :param shares: shares, quicklinks and file requests that were made.
+    :param share_downloads: shared files that were downloaded, each time counted.
+    :param mails: e-mails that would have been sent.
     :param faults: injected faults that struck.
     :param requests: all requests except those to the control calls and the page.
     :param by_call: requests per method and path, ids replaced by their parameter's name.
@@ -55,6 +58,9 @@ class Counters:
     unauthorized: int = 0
     upload_bytes: int = 0
     download_bytes: int = 0
+    shares: int = 0
+    share_downloads: int = 0
+    mails: int = 0
     faults: int = 0
     requests: int = 0
     by_call: Counter[str] = field(default_factory=Counter)

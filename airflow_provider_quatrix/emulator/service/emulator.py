@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 from .accounts import Accounts
 from .authentication import Authentication
 from .captcha import Captcha
+from .contacts import Contacts
 from .context import Context
 from .counters import RecentCalls
 from .faults import Faults
 from .files import Files
 from .limits import Limits
 from .logins import Logins
+from .mails import Mails
+from .recipients import Recipients
 from .sessions import Sessions
+from .share_access import ShareAccess
+from .share_downloads import ShareDownloads
+from .shares import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,8 +58,18 @@ class Emulator:
         self.logins = Logins(context, self.accounts, self.sessions, self.captcha, self.limits)
         self.authentication = Authentication(context, self.accounts, self.sessions, self.captcha)
         self.faults = Faults()
-        self.files = Files(context, data_dir)
+        self.contacts = Contacts(context, self.accounts)
+        self.mails = Mails(context)
+        self.share_access = ShareAccess(context, self.sessions)
+        self._renew_files()
         self.reset()
+
+    def _renew_files(self) -> None:
+        context = self._context
+        self.files = Files(context, self._data_dir)
+        self.shares = Shares(context, self.files, self.contacts, self.mails)
+        self.share_downloads = ShareDownloads(context, self.shares, self.share_access, self.mails)
+        self.recipients = Recipients(self.accounts, self.sessions, self.shares, self.share_access, self.share_downloads)
 
     @property
     def settings(self) -> EmulatorSettings:
@@ -75,7 +91,7 @@ class Emulator:
     def close(self) -> None:
         """Forget all files, and remove their contents from disk."""
         self.files.close()
-        self.files = Files(self._context, self._data_dir)
+        self._renew_files()
 
     def reset(
         self,
@@ -106,6 +122,9 @@ class Emulator:
         self.sessions.clear()
         self.captcha.clear()
         self.limits.clear()
+        self.contacts.clear()
+        self.mails.clear()
+        self.share_access.clear()
         self.calls = RecentCalls()
         self.faults.clear(new_settings.random_seed)
 
@@ -134,6 +153,7 @@ class Emulator:
             "files": self.files.summary(),
             "uploads": self.files.uploads.as_list(),
             "jobs": self.files.jobs.as_list(),
+            "shares": len(self.shares.all()),
             "faults": self.faults.as_list(),
             "counters": self.counters.as_dict(),
             "calls": self.calls.as_list(),

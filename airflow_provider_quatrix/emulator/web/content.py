@@ -1,4 +1,4 @@
-"""An answer whose body is streamed from disk."""
+"""Answers whose bodies are streamed from disk."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from urllib.parse import quote
 
 from fastapi import Response
 
+from ..service.errors import BAD_PARAMETER, ApiError
 from ..service.storage import BLOCK
+from ..service.zips import zip_blocks
 from .middleware import TRANSPORT, wait_until_closed
+from .ranges import UnsatisfiableRangeError, parse_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from fastapi import Request
     from starlette.types import Receive, Scope, Send
 
     from ..service.emulator import Emulator
+    from ..service.tree import Node
 
 _FILLER = bytes(1 << 16)
 _NAP = 0.1
@@ -49,6 +54,7 @@ class ContentResponse(Response):
     :param length: bytes of the body; None when unknown.
     :param content_range: value of ``Content-Range``; then the status is 206.
     :param endless: whether to send without end, and without a length.
+    :param done: what to call when all was sent.
     """
 
     media_type = "application/octet-stream"
@@ -62,6 +68,7 @@ class ContentResponse(Response):
         length: int | None = None,
         content_range: str | None = None,
         endless: bool = False,
+        done: Callable[[], None] | None = None,
     ) -> None:
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
         if content_range is not None:
@@ -75,6 +82,7 @@ class ContentResponse(Response):
         self._blocks = blocks
         self._length = length
         self._endless = endless
+        self._done = done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
@@ -88,6 +96,9 @@ class ContentResponse(Response):
             transport.close()
             await wait_until_closed(receive)
             return
+        if self._done is not None and not transport.is_closing():
+            # Before the end of the answer, so that who has read all of it finds it recorded.
+            self._done()
         await send({"type": "http.response.body", "body": b""})
 
     async def _send_blocks(self, blocks: Iterator[bytes], send: Send, transport: asyncio.Transport) -> int:
@@ -103,3 +114,32 @@ class ContentResponse(Response):
             # Let other requests run.
             await (asyncio.sleep(0) if speed is None else slow_down(len(block), speed, transport))
         return sent
+
+
+def nodes_response(
+    request: Request, emulator: Emulator, nodes: Sequence[Node], done: Callable[[bool], None]
+) -> Response:
+    """Answer with a file, or with several objects as a ZIP archive.
+
+    :param done: what to call when all that was asked for was sent; with whether that began at the first byte.
+    """
+    settings = emulator.settings
+    if len(nodes) != 1 or not nodes[0].is_file:
+        name = f"{nodes[0].name}.zip" if len(nodes) == 1 else "files.zip"
+        return ContentResponse(emulator, zip_blocks(nodes), name, done=lambda: done(True))
+    node, size = nodes[0], nodes[0].content.size
+    try:
+        wanted = None if settings.ignore_range else parse_range(request.headers.get("range"), size)
+    except UnsatisfiableRangeError:
+        headers = {"Content-Range": f"bytes */{size}"}
+        raise ApiError(416, BAD_PARAMETER, "The range is behind the end of the file", headers=headers) from None
+    start, end = wanted or (0, size)
+    return ContentResponse(
+        emulator,
+        node.content.blocks(start, end, block_size(settings.bytes_per_second)),
+        node.name,
+        length=end - start,
+        content_range=None if wanted is None else f"bytes {start}-{end - 1}/{size}",
+        endless=settings.hostile_endless_download,
+        done=lambda: done(start == 0),
+    )

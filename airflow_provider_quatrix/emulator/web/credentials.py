@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from ..service.parties import Visitor
 from ..service.sessions import Caller
 from .middleware import USER
 
@@ -83,6 +84,37 @@ async def require_file_caller(request: Request) -> Caller:
     return caller
 
 
+async def require_settled_caller(request: Request) -> Caller:
+    """Require a session or an API key for a call that looks at files and is not limited in number.
+
+    :raises ApiError: when there is no usable one.
+    """
+    caller = _require(request)
+    emulator_of(request).files.settle()
+    return caller
+
+
+def address_of(request: Request) -> str:
+    """Tell where a call comes from."""
+    return request.client.host if request.client is not None else ""
+
+
+async def find_visitor(request: Request) -> Visitor:
+    """Find who makes a call that strangers may make too.
+
+    :raises ApiError: for credentials that are not usable.
+    """
+    emulator = emulator_of(request)
+    emulator.files.settle()
+    session_id, api_key = credentials(request)
+    if api_key is None and (session_id is None or emulator.share_access.is_guest(session_id)):
+        return Visitor(None, session_id, address_of(request))
+    user = _require(request).user
+    return Visitor(user, user.spec.key if api_key is not None else session_id, address_of(request))
+
+
 CallerOf = Annotated[Caller, Depends(require_caller)]
+SettledCallerOf = Annotated[Caller, Depends(require_settled_caller)]
+VisitorOf = Annotated[Visitor, Depends(find_visitor)]
 FileCallerOf = Annotated[Caller, Depends(require_file_caller)]
 TransferCallerOf = Annotated[Caller, Depends(require_transfer_caller)]

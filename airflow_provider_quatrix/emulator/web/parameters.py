@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -74,6 +76,20 @@ def _ids(value: object) -> list[str]:
     return value
 
 
+def _any_ids(value: object) -> list[str]:
+    return [] if value == [] else _ids(value)
+
+
+def _pin(value: object) -> str:
+    try:
+        pin = base64.b64decode(_text(value), validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise _refused("is no text in base64") from None
+    if not pin:
+        raise _refused("is empty")
+    return pin
+
+
 def _size(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != value // 1:
         raise _refused("is not a number of bytes")
@@ -98,6 +114,10 @@ Text = Annotated[str, PlainValidator(_text)]
 Flag = Annotated[bool, PlainValidator(_flag)]
 Ids = Annotated[list[str], PlainValidator(_ids)]
 """A list of ids that is not empty."""
+AnyIds = Annotated[list[str], PlainValidator(_any_ids)]
+"""A list of ids that may be empty."""
+Pin = Annotated[str, PlainValidator(_pin)]
+"""A PIN, which travels in base64."""
 Size = Annotated[int, PlainValidator(_size)]
 """A number of bytes."""
 Time = Annotated[float, PlainValidator(_time)]

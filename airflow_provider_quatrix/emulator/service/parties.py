@@ -1,0 +1,55 @@
+"""People as shares name them: users, contacts and visitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .accounts import User
+
+
+@dataclass(frozen=True)
+class Party:
+    """A sender or a recipient.
+
+    :param id: id of the user or the contact.
+    """
+
+    id: str
+    email: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """The e-mail in lower case, by which people are told apart."""
+        return self.email.casefold()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Show it as JSON."""
+        return {"id": self.id, "email": self.email, "name": self.name}
+
+
+def party_of(user: User) -> Party:
+    """Name a user."""
+    return Party(user.id, user.spec.email, user.name)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who makes a call that shares allow to strangers.
+
+    :param user: None for a stranger.
+    :param token: by what the emulator remembers that a PIN was entered: session id, key of a user, token of a guest;
+        None for a stranger of whom nothing is remembered.
+    :param address: where the call comes from.
+    """
+
+    user: User | None
+    token: str | None
+    address: str
+
+    @property
+    def key(self) -> str | None:
+        """The key of the user; None for a stranger."""
+        return None if self.user is None else self.user.spec.key
