@@ -18,6 +18,7 @@ from .routes import (
     profile,
     session,
     shares,
+    tracking,
     uploads,
 )
 from .service.emulator import Emulator
@@ -42,6 +43,8 @@ API_ROUTERS = (
     api_keys.router,
     contacts.router,
     shares.router,
+    tracking.router,
+    tracking.inbox_router,
 )
 """The routers of the service itself; those of further calls are added here."""
 

@@ -270,6 +270,23 @@ class EmulatorSettings:
     public_shares_know_users: bool = False
     """Whether downloads of a public share tell the e-mail of a signed-in recipient, or the address only."""
 
+    tracking_scope: Literal["own", "account"] = "own"
+    """Whether users see only their ``own`` shares and actions in the tracking calls, or those of the whole
+    ``account``."""
+
+    tracking_date: Literal["since", "day"] = "since"
+    """Whether ``date`` asks for the shares made ``since`` then, or on that ``day`` (UTC)."""
+
+    paging_order: Literal["newest", "oldest"] = "newest"
+    """Whether ``tracking/activity``, ``tracking/csv`` and ``inbox`` begin with the ``newest`` entry or with the
+    ``oldest``. The parameter ``id`` goes on after that entry in this order."""
+
+    paging_repeats_id: bool = False
+    """Whether a page begins with the entry that ``id`` names, or after it."""
+
+    paging_includes_end: bool = True
+    """Whether ``to`` belongs to the period; ``from`` always does."""
+
     hostile_size_offset: int = 0
     """What is added to the true size of files in all metadata."""
 

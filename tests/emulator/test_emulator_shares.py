@@ -6,6 +6,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from emulator_api import EMAIL, raw
 from emulator_files import NO_ID, FileCalls
 from emulator_shares import PARTNER, ShareCalls, base64_of
@@ -399,7 +400,7 @@ class TestDownload:
         link = self.link(shares, share_id)
         assert shares.visit("GET", link).status_code == 200
         emulator.fault(link, cut="body")
-        with pytest.raises(Exception, match="IncompleteRead|Connection broken"):
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
             shares.visit("GET", link)
         assert len(shares.downloads(share_id)["big"]) == 1
         rest = shares.visit("GET", link, headers={"Range": "bytes=1500000-"})
@@ -514,7 +515,7 @@ class TestControls:
         assert FileCalls(emulator).ok("GET", "contact") == []
 
     def test_bad_contacts(self, emulator: EmulatorClient) -> None:
-        with pytest.raises(EmulatorControlError, match="404 No user nobody@example.org"):
+        with pytest.raises(EmulatorControlError, match="404 No user nobody"):
             emulator.add_contact("nobody@example.org", PARTNER)
         with pytest.raises(EmulatorControlError, match="400 Parameter 'email'"):
             emulator.add_contact(EMAIL, "x")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from ..service.activity import files_payload
 from ..web import parameters
 from ..web.bodies import json_response
 from ..web.content import nodes_response
-from ..web.credentials import FileCallerOf, TransferCallerOf, emulator_of
+from ..web.credentials import FileCallerOf, TransferCallerOf, actor_of_call, emulator_of
 
 router = APIRouter(prefix="/api/1.0/file")
 
@@ -36,4 +37,10 @@ async def download(request: Request, caller: TransferCallerOf) -> Response:
     if target is not None:
         return Response(status_code=302, headers={"Location": target + request.url.path})
     nodes = emulator.files.links.use(caller.user.spec.key, request.path_params["link"])
-    return nodes_response(request, emulator, nodes, lambda _from_start: None)
+    actor, began, shown = actor_of_call(request, caller.user), emulator.clock.now(), files_payload(nodes)
+
+    def done(from_start: bool) -> None:
+        if from_start:
+            emulator.activity.add_files(actor, "download", shown, owner=nodes[0].owner, began=began)
+
+    return nodes_response(request, emulator, nodes, done)

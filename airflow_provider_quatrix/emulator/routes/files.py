@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 
+from ..service.activity import files_payload
 from ..service.errors import bad_parameter, missing_parameter
 from ..service.files import Resolve
 from ..service.objects import entry, info, listed, metadata, renamed
 from ..service.search import matches
 from ..web import parameters
 from ..web.bodies import json_response, read_object
-from ..web.credentials import FileCallerOf, emulator_of
+from ..web.credentials import FileCallerOf, actor_of_call, emulator_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..service.activity import Action
     from ..service.files import Files
     from ..service.sessions import Caller
     from ..service.tree import Node
@@ -108,6 +109,19 @@ def _named(request: Request, caller: Caller) -> Node:
     return _files(request).get(_owner(caller), request.path_params["id"])
 
 
+def _log(request: Request, caller: Caller, action: Action, nodes: list[Node]) -> None:
+    _log_shown(request, caller, action, files_payload(nodes))
+
+
+def _log_shown(request: Request, caller: Caller, action: Action, shown: list[dict[str, Any]]) -> None:
+    """Note in the activity log what was done to files.
+
+    :param shown: the files as the log shows them.
+    """
+    actor = actor_of_call(request, caller.user)
+    emulator_of(request).activity.add_files(actor, action, shown, owner=_owner(caller))
+
+
 @router.get("/metadata")
 @router.get("/metadata/{id}")
 async def get_metadata(request: Request, caller: FileCallerOf) -> Response:
@@ -183,6 +197,7 @@ async def make_folder(request: Request, caller: FileCallerOf) -> Response:
     wanted = await parameters.read(request, NewFolder)
     folder = files.folder(_owner(caller), wanted.target, "target")
     node = files.make(folder, wanted.name, "D", wanted.rule())
+    _log(request, caller, "makedir", [node])
     return json_response({**entry(node, files.settings), "uid": 0, "gid": 0}, 201)
 
 
@@ -193,22 +208,23 @@ async def rename(request: Request, caller: FileCallerOf) -> Response:
     wanted = await parameters.read(request, NewName)
     node = _named(request, caller)
     old_name = files.rename(node, wanted.name, wanted.rule())
+    _log(request, caller, "rename", [node])
     return json_response(renamed(node, old_name, files.settings))
 
 
 @router.post("/copyone")
 async def copy_one(request: Request, caller: FileCallerOf) -> Response:
     """Copy one object at once."""
-    return await _one(request, caller, _files(request).copy)
+    return await _one(request, caller, "copy", _files(request).copy)
 
 
 @router.post("/moveone")
 async def move_one(request: Request, caller: FileCallerOf) -> Response:
     """Move one object at once."""
-    return await _one(request, caller, _files(request).move)
+    return await _one(request, caller, "move-rename", _files(request).move)
 
 
-async def _one(request: Request, caller: Caller, act: Callable[..., Node]) -> Response:
+async def _one(request: Request, caller: Caller, action: Action, act: Callable[..., Node]) -> Response:
     files = _files(request)
     wanted = await parameters.read(request, OneTarget)
     node = files.get(_owner(caller), wanted.file_id)
@@ -217,23 +233,26 @@ async def _one(request: Request, caller: Caller, act: Callable[..., Node]) -> Re
         raise missing_parameter("target_id")
     folder = files.folder(_owner(caller), wanted.target_id, "target_id")
     result = act(node, folder, wanted.name or node.name, wanted.rule(), wanted.mtime)
+    _log(request, caller, action, [result])
     return json_response(metadata(result, files.settings))
 
 
 @router.post("/copy")
 async def copy(request: Request, caller: FileCallerOf) -> Response:
     """Copy objects by a job."""
-    return await _many(request, caller, "file/copy", _files(request).copy, at_once=0)
+    return await _many(request, caller, "copy", _files(request).copy, at_once=0)
 
 
 @router.post("/move")
 async def move(request: Request, caller: FileCallerOf) -> Response:
     """Move objects; many of them by a job."""
     files = _files(request)
-    return await _many(request, caller, "file/move", files.move, at_once=files.settings.job_above)
+    return await _many(request, caller, "move-rename", files.move, at_once=files.settings.job_above)
 
 
-async def _many(request: Request, caller: Caller, call: str, act: Callable[..., Node], at_once: int) -> Response:
+async def _many(
+    request: Request, caller: Caller, action: Action, act: Callable[..., Node], *, at_once: int
+) -> Response:
     files = _files(request)
     wanted = await parameters.read(request, ManyTarget)
     folder = files.folder(_owner(caller), wanted.target, "target")
@@ -241,8 +260,10 @@ async def _many(request: Request, caller: Caller, call: str, act: Callable[..., 
 
     def work() -> None:
         for node in nodes:
-            act(node, folder, node.name, Resolve(wanted.resolve))
+            result = act(node, folder, node.name, Resolve(wanted.resolve))
+            _log(request, caller, action, [result])
 
+    call = "file/copy" if action == "copy" else "file/move"
     return _answer_for(files, call, len(wanted.ids) <= at_once, work, nodes)
 
 
@@ -252,7 +273,12 @@ async def delete(request: Request, caller: FileCallerOf) -> Response:
     files = _files(request)
     wanted = await parameters.read(request, Deletion)
     nodes = files.known(_owner(caller), wanted.ids)
-    work = partial(files.delete, nodes, permanently=wanted.delete_permanently)
+
+    def work() -> None:
+        shown = files_payload(nodes)
+        files.delete(nodes, permanently=wanted.delete_permanently)
+        _log_shown(request, caller, "delete", shown)
+
     return _answer_for(files, "file/delete", len(wanted.ids) <= files.settings.job_above, work, nodes)
 
 
@@ -274,6 +300,8 @@ async def empty_trash(request: Request, caller: FileCallerOf) -> Response:
     if request.path_params.get("id") and _named(request, caller) is not trash:
         raise bad_parameter("id", "is no Trash")
     gone = list(trash.children.values())
+    if gone:
+        _log(request, caller, "delete", gone)
     for node in gone:
         files.remove(node)
     return json_response([{"id": node.id, "source_id": trash.id, "dest_id": ""} for node in gone])

@@ -79,7 +79,7 @@ async def recipients(request: Request, caller: CallerOf) -> Response:
 async def create(request: Request, caller: SettledCallerOf) -> Response:
     """Make a share."""
     wanted = await parameters.read(request, WantedShare)
-    share = emulator_of(request).shares.create(caller.user, NewShare(**wanted.model_dump()))
+    share = emulator_of(request).shares.create(caller.user, NewShare(**wanted.model_dump()), address_of(request))
     return json_response({"id": share.id, "activates": int(share.activates)}, 201)
 
 
@@ -88,7 +88,7 @@ async def revoke(request: Request, caller: SettledCallerOf) -> Response:
     """End a share."""
     shares = emulator_of(request).shares
     share = shares.own(caller.user, request.path_params["id"])
-    return json_response({"id": share.id}, shares.revoke(share))
+    return json_response({"id": share.id}, shares.revoke(share, address_of(request)))
 
 
 @router.get("/download-info/{id}")

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
+from ..service.activity import files_payload
 from ..service.errors import ApiError, bad_parameter
 from ..service.files import Resolve
 from ..web import parameters
 from ..web.bodies import json_response
 from ..web.content import slow_down
-from ..web.credentials import FileCallerOf, emulator_of, optional_caller
+from ..web.credentials import FileCallerOf, actor_of_call, emulator_of, optional_caller
 from ..web.middleware import TRANSPORT
 from ..web.multipart import file_parts
 from ..web.ranges import parse_chunk_range
@@ -19,6 +20,7 @@ from ..web.ranges import parse_chunk_range
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ..service.accounts import User
     from ..service.uploads import Upload
 
 api_router = APIRouter(prefix="/api/1.0")
@@ -87,6 +89,7 @@ async def finalize(request: Request, caller: FileCallerOf) -> Response:
     upload = files.uploads.get(request.path_params["key"])
     node = files.get(caller.user.spec.key, upload.node.id)
     files.uploads.finalize(upload, parameters.parse(Finalize, request.query_params).mtime)
+    _log(request, upload, caller.user)
     return json_response(
         {
             "id": node.id,
@@ -167,4 +170,11 @@ async def multipart(request: Request) -> Response:
     files.resize(upload.node, 0)
     await _receive(request, upload, file_parts(request), 0)
     files.uploads.finalize(upload, None)
+    # The key tells no more than whose file it is.
+    _log(request, upload, emulator_of(request).accounts.find(upload.node.owner))
     return json_response(upload.node.id)
+
+
+def _log(request: Request, upload: Upload, user: User | None) -> None:
+    activity, shown = emulator_of(request).activity, files_payload([upload.node])
+    activity.add_files(actor_of_call(request, user), "upload", shown, owner=upload.node.owner, began=upload.began)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .accounts import Accounts
+from .activity import Activity
 from .authentication import Authentication
 from .captcha import Captcha
 from .contacts import Contacts
@@ -20,6 +21,7 @@ from .sessions import Sessions
 from .share_access import ShareAccess
 from .share_downloads import ShareDownloads
 from .shares import Shares
+from .tracking import Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +62,7 @@ class Emulator:
         self.faults = Faults()
         self.contacts = Contacts(context, self.accounts)
         self.mails = Mails(context)
+        self.activity = Activity(context)
         self.share_access = ShareAccess(context, self.sessions)
         self._renew_files()
         self.reset()
@@ -67,8 +70,9 @@ class Emulator:
     def _renew_files(self) -> None:
         context = self._context
         self.files = Files(context, self._data_dir)
-        self.shares = Shares(context, self.files, self.contacts, self.mails)
-        self.share_downloads = ShareDownloads(context, self.shares, self.share_access, self.mails)
+        self.shares = Shares(context, self.files, self.contacts, self.mails, self.activity)
+        self.share_downloads = ShareDownloads(context, self.shares, self.share_access, self.mails, self.activity)
+        self.tracking = Tracking(context, self.accounts, self.shares, self.activity)
         self.recipients = Recipients(self.accounts, self.sessions, self.shares, self.share_access, self.share_downloads)
 
     @property
@@ -124,6 +128,7 @@ class Emulator:
         self.limits.clear()
         self.contacts.clear()
         self.mails.clear()
+        self.activity.clear()
         self.share_access.clear()
         self.calls = RecentCalls()
         self.faults.clear(new_settings.random_seed)

@@ -30,6 +30,37 @@ class Party:
         return {"id": self.id, "email": self.email, "name": self.name}
 
 
+@dataclass(frozen=True)
+class Actor:
+    """Who did something, for the activity log.
+
+    :param email: None for a stranger.
+    :param user_id: None for a stranger.
+    :param address: where it came from.
+    """
+
+    email: str | None
+    name: str | None
+    user_id: str | None
+    address: str
+
+    @property
+    def key(self) -> str | None:
+        """The key of the user; None for a stranger."""
+        return None if self.email is None else self.email.casefold()
+
+
+def actor_of(user: User | None, address: str) -> Actor:
+    """Name who did something.
+
+    :param user: None for a stranger.
+    :param address: where it came from.
+    """
+    if user is None:
+        return Actor(None, None, None, address)
+    return Actor(user.spec.email, user.name, user.id, address)
+
+
 def party_of(user: User) -> Party:
     """Name a user."""
     return Party(user.id, user.spec.email, user.name)
@@ -48,6 +79,11 @@ class Visitor:
     user: User | None
     token: str | None
     address: str
+
+    @property
+    def actor(self) -> Actor:
+        """The visitor, for the activity log."""
+        return actor_of(self.user, self.address)
 
     @property
     def key(self) -> str | None:

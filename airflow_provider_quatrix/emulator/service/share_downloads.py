@@ -6,13 +6,17 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .activity import files_payload
 from .errors import not_found
 from .mails import Mail
+from .parties import actor_of
 from .shares import Download
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from .accounts import User
+    from .activity import Activity
     from .context import Context
     from .mails import Mails
     from .parties import Visitor
@@ -24,19 +28,20 @@ if TYPE_CHECKING:
 class ShareLink:
     """A permission to read shared files.
 
-    :param recipient: e-mail of who asked for it; None when downloads shall not tell.
+    :param recipient: who asked for it; None when downloads shall not tell.
     """
 
     share: Share
     files: tuple[SharedFile, ...]
-    recipient: str | None
+    recipient: User | None
     created: float
 
 
 class ShareDownloads:
     """The download links of shares, and their use."""
 
-    def __init__(self, context: Context, shares: Shares, access: ShareAccess, mails: Mails) -> None:
+    def __init__(self, context: Context, shares: Shares, access: ShareAccess, mails: Mails, activity: Activity) -> None:
+        self._activity = activity
         self._context = context
         self._shares = shares
         self._access = access
@@ -62,7 +67,7 @@ class ShareDownloads:
         """
         link_id = str(uuid.uuid4())
         tracked = share.share_type != "P" or self._context.settings.public_shares_know_users
-        recipient = visitor.user.spec.email if visitor.user is not None and tracked else None
+        recipient = visitor.user if tracked else None
         self._links[link_id] = ShareLink(share, tuple(files), recipient, self._context.now)
         return link_id
 
@@ -90,12 +95,14 @@ class ShareDownloads:
         :param address: where it went.
         :param began: when it began.
         """
-        now = self._context.now
+        now, actor = self._context.now, actor_of(link.recipient, address)
         for file in link.files:
-            download = Download(address, file.name, file.size, round(now - began, 6), now, link.recipient)
+            download = Download(address, file.name, file.size, round(now - began, 6), now, actor.email)
             file.downloads.append(download)
         self._context.counters.share_downloads += len(link.files)
         share = link.share
+        payload = {"files": files_payload(file.node for file in link.files)}
+        self._activity.add(actor, share.owner, ("share", "download"), payload, began=began, share_id=share.id)
         if share.notify:
             names = ", ".join(file.name for file in link.files)
             to = share.sender.email

@@ -6,9 +6,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from .activity import files_payload
 from .errors import DEACTIVATED, RESTRICTED, ApiError, bad_parameter, not_found
 from .mails import Mail
-from .parties import party_of
+from .parties import Actor, party_of
 from .texts import checked_text
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..settings import ShareType
     from .accounts import User
+    from .activity import Action, Activity
     from .contacts import Contacts
     from .context import Context
     from .files import Files
@@ -146,7 +148,8 @@ class NewShare:
 class Shares:
     """The shares of all users."""
 
-    def __init__(self, context: Context, files: Files, contacts: Contacts, mails: Mails) -> None:
+    def __init__(self, context: Context, files: Files, contacts: Contacts, mails: Mails, activity: Activity) -> None:
+        self._activity = activity
         self._context = context
         self._files = files
         self._contacts = contacts
@@ -155,9 +158,10 @@ class Shares:
 
     # Making
 
-    def create(self, user: User, wanted: NewShare) -> Share:
+    def create(self, user: User, wanted: NewShare, address: str) -> Share:
         """Make a share, and tell the recipients if that is wanted.
 
+        :param address: where the call comes from.
         :raises ApiError: for whatever is wrong with the description; nothing has happened then.
         """
         share_type = self._share_type(user, wanted.share_type)
@@ -186,8 +190,11 @@ class Shares:
             raise bad_parameter("pgp_encrypted", why)
         share.files = self.shared_files(user, wanted.files, share.folder)
         self.add(share)
+        self.log(share, "create", address)
         if wanted.send_email:
-            self.tell_recipients(share)
+            self.tell_recipients(share, address)
+        else:
+            self.log(share, "created-link", address)
         return share
 
     def add(self, share: Share) -> None:
@@ -195,8 +202,26 @@ class Shares:
         self._by_id[share.id] = share
         self._context.counters.shares += 1
 
-    def tell_recipients(self, share: Share) -> None:
-        """Send the recipients an e-mail each."""
+    def log(self, share: Share, action: Action, address: str) -> None:
+        """Note in the activity log what the sender did with a share.
+
+        :param address: where the call came from.
+        """
+        sender = share.sender
+        payload = {
+            "subject": share.subject,
+            "recipients": [party.email for party in share.recipients],
+            "files": files_payload(file.node for file in share.files),
+        }
+        actor = Actor(sender.email, sender.name, sender.id, address)
+        self._activity.add(actor, share.owner, ("share", action), payload, share_id=share.id)
+
+    def tell_recipients(self, share: Share, address: str) -> None:
+        """Send the recipients an e-mail each.
+
+        :param address: where the call comes from.
+        """
+        self.log(share, "sent-email", address)
         kind: Literal["share", "request"] = "request" if share.kind == "request" else "share"
         for party in share.recipients:
             self._mails.send(Mail(kind, party.email, share.sender.email, share.id, share.subject, share.message))
@@ -304,14 +329,16 @@ class Shares:
 
     # Ending
 
-    def revoke(self, share: Share) -> int:
+    def revoke(self, share: Share, address: str) -> int:
         """End a share.
 
+        :param address: where the call comes from.
         :return: the status of the answer.
         :raises ApiError: when it has ended before, if the settings want that.
         """
         if not share.revoked:
             share.revoked = True
+            self.log(share, "revoke", address)
             return 200
         status = self._context.settings.revoke_twice_status
         if status >= FIRST_FAILURE:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from ..service.parties import Visitor
+from ..service.parties import Visitor, actor_of
 from ..service.sessions import Caller
 from .middleware import USER
 
 if TYPE_CHECKING:
     from ..service.accounts import User
     from ..service.emulator import Emulator
+    from ..service.parties import Actor
 
 API = "/api/1.0/"
 
@@ -97,6 +98,14 @@ async def require_settled_caller(request: Request) -> Caller:
 def address_of(request: Request) -> str:
     """Tell where a call comes from."""
     return request.client.host if request.client is not None else ""
+
+
+def actor_of_call(request: Request, user: User | None) -> Actor:
+    """Name who makes a call, for the activity log.
+
+    :param user: None for a stranger.
+    """
+    return actor_of(user, address_of(request))
 
 
 async def find_visitor(request: Request) -> Visitor:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LATEST = 1e11
 """Times beyond the year 5000 are mistakes."""
 
+LONGEST_PAGE = 1000
+
 _REFUSED = "refused"
 
 
@@ -96,6 +98,14 @@ def _size(value: object) -> int:
     return int(value)
 
 
+def _limit(value: object) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_PAGE:
+        raise _refused(f"is not a number from 1 to {LONGEST_PAGE}")
+    return value
+
+
 def _time(value: object) -> float:
     if isinstance(value, str):
         try:
@@ -120,5 +130,7 @@ Pin = Annotated[str, PlainValidator(_pin)]
 """A PIN, which travels in base64."""
 Size = Annotated[int, PlainValidator(_size)]
 """A number of bytes."""
+Limit = Annotated[int, PlainValidator(_limit)]
+"""How many items a page may have, as number or text."""
 Time = Annotated[float, PlainValidator(_time)]
 """Unix seconds as number or text, to the microsecond."""
