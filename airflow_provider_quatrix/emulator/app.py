@@ -16,6 +16,8 @@ from .routes import (
     downloads,
     files,
     profile,
+    quicklinks,
+    returns,
     session,
     shares,
     tracking,
@@ -43,6 +45,9 @@ API_ROUTERS = (
     api_keys.router,
     contacts.router,
     shares.router,
+    quicklinks.router,
+    returns.request_router,
+    returns.router,
     tracking.router,
     tracking.inbox_router,
 )

@@ -270,6 +270,24 @@ class EmulatorSettings:
     public_shares_know_users: bool = False
     """Whether downloads of a public share tell the e-mail of a signed-in recipient, or the address only."""
 
+    quicklink_days: Seconds | None = 7.0
+    """How long a quicklink is good; None for ever."""
+
+    quicklink_status: Status = 201
+    """The status of ``quicklink/create``."""
+
+    request_days: Seconds | None = None
+    """How long a file request is open; None for ever."""
+
+    request_once: bool = False
+    """Whether the first reply closes a file request."""
+
+    hide_unsent_files: bool = False
+    """Whether files that a recipient returns are listed only after ``files-return/send``."""
+
+    return_as_job: bool = False
+    """Whether ``files-return/send`` answers 202 and is done by a job."""
+
     tracking_scope: Literal["own", "account"] = "own"
     """Whether users see only their ``own`` shares and actions in the tracking calls, or those of the whole
     ``account``."""

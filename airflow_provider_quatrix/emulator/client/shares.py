@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .files import FileControls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class ShareControls(FileControls):
@@ -61,3 +62,22 @@ class ShareControls(FileControls):
         body = {"email": email, "pin": pin, "files": list(files)}
         names: list[str] = self._call("POST", f"shares/{quote(share_id, safe='')}/download", body)["files"]
         return names
+
+    def return_files(
+        self,
+        share_id: str,
+        files: Mapping[str, bytes],
+        email: str | None = None,
+        pin: str | None = None,
+        message: str = "",
+    ) -> list[str]:
+        """Return files to the sender of a share or a file request, as a recipient.
+
+        :param files: contents by path; missing folders are made.
+        :param email: who does; None for a stranger.
+        :return: the ids of the files.
+        """
+        contents = {path: base64.b64encode(data).decode() for path, data in files.items()}
+        body = {"files": contents, "email": email, "pin": pin, "message": message}
+        ids: list[str] = self._call("POST", f"shares/{quote(share_id, safe='')}/return", body)["ids"]
+        return ids

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from ..service.contacts import ContactSpec
+from ..service.recipients import Person
 from ..settings import validated
 from ..web.control import body_of, register
 from ..web.credentials import emulator_of
@@ -59,6 +61,23 @@ class DownloadRequest:
     files: list[str] | None = None
 
 
+@dataclass(frozen=True)
+class ReturnRequest:
+    """Who returns which files.
+
+    :param files: contents in base64 by path.
+    :param email: None for a stranger.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    files: Annotated[dict[str, str], Field(min_length=1)]
+    email: str | None = None
+    pin: str | None = None
+    message: str = ""
+
+
+_RETURN = TypeAdapter(ReturnRequest)
 _CONTACT = TypeAdapter(ContactRequest)
 _SESSION = TypeAdapter(SessionRequest)
 _DOWNLOAD = TypeAdapter(DownloadRequest)
@@ -99,4 +118,13 @@ async def _download(request: Request) -> Any:
     wanted = validated(_DOWNLOAD, await body_of(request))
     recipients = _settled(request).recipients
     share_id = request.path_params["share_id"]
-    return {"files": recipients.download(share_id, wanted.email, wanted.pin, wanted.files or [])}
+    person = Person(wanted.email, wanted.pin)
+    return {"files": recipients.download(share_id, person, wanted.files or [])}
+
+
+@_control("POST", "/shares/{share_id}/return")
+async def _return(request: Request) -> Any:
+    wanted = validated(_RETURN, await body_of(request))
+    person, share_id = Person(wanted.email, wanted.pin), request.path_params["share_id"]
+    files = {path: base64.b64decode(data, validate=True) for path, data in wanted.files.items()}
+    return {"ids": _settled(request).recipients.return_files(share_id, person, files, wanted.message)}

@@ -193,17 +193,16 @@ def _downloaded(emulator: Emulator, link: ShareLink, address: str, began: float,
 @router.post("/login-pin")
 async def login_pin(request: Request, visitor: VisitorOf) -> Response:
     """Enter the PIN of a share."""
-    return await enter_pin(request, visitor)
+    wanted = await parameters.read(request, EnteredPin)
+    return enter_pin(request, visitor, emulator_of(request).shares.get(wanted.id), wanted.pin)
 
 
-async def enter_pin(request: Request, visitor: Visitor) -> Response:
+def enter_pin(request: Request, visitor: Visitor, share: Share, pin: str) -> Response:
     """Enter the PIN of a share or a quicklink.
 
     :return: an empty answer; a stranger gets a token in its header ``X-Auth-Token``.
     """
-    emulator = emulator_of(request)
-    wanted = await parameters.read(request, EnteredPin)
-    token = emulator.share_access.login_pin(emulator.shares.get(wanted.id), visitor, wanted.pin)
+    token = emulator_of(request).share_access.login_pin(share, visitor, pin)
     answer = empty_response()
     if token is not None:
         answer.headers["X-Auth-Token"] = token

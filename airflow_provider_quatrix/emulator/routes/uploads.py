@@ -12,7 +12,7 @@ from ..service.files import Resolve
 from ..web import parameters
 from ..web.bodies import json_response
 from ..web.content import slow_down
-from ..web.credentials import FileCallerOf, actor_of_call, emulator_of, optional_caller
+from ..web.credentials import FileCallerOf, actor_of_call, emulator_of, optional_caller, require_file_caller
 from ..web.middleware import TRANSPORT
 from ..web.multipart import file_parts
 from ..web.ranges import parse_chunk_range
@@ -83,13 +83,21 @@ def _key(upload: Upload) -> Response:
 
 
 @api_router.get("/upload/finalize/{key}")
-async def finalize(request: Request, caller: FileCallerOf) -> Response:
-    """End an upload."""
+async def finalize(request: Request) -> Response:
+    """End an upload. Where a recipient returns a file, the key is enough, without credentials."""
     files = emulator_of(request).files
-    upload = files.uploads.get(request.path_params["key"])
-    node = files.get(caller.user.spec.key, upload.node.id)
+    key = request.path_params["key"]
+    if files.uploads.is_returned(key):
+        files.settle()
+        caller = optional_caller(request)
+        upload = files.uploads.get(key)
+        node = upload.node
+    else:
+        caller = await require_file_caller(request)
+        upload = files.uploads.get(key)
+        node = files.get(caller.user.spec.key, upload.node.id)
     files.uploads.finalize(upload, parameters.parse(Finalize, request.query_params).mtime)
-    _log(request, upload, caller.user)
+    _log(request, upload, None if caller is None else caller.user)
     return json_response(
         {
             "id": node.id,
@@ -161,7 +169,7 @@ async def _receive(request: Request, upload: Upload, pieces: AsyncIterator[bytes
 async def multipart(request: Request) -> Response:
     """Take a whole file as a form. This finalizes the upload."""
     files = emulator_of(request).files
-    optional_caller(request)
+    caller = optional_caller(request)
     try:
         upload = files.uploads.get(request.path_params["key"])
     except ApiError:
@@ -170,11 +178,19 @@ async def multipart(request: Request) -> Response:
     files.resize(upload.node, 0)
     await _receive(request, upload, file_parts(request), 0)
     files.uploads.finalize(upload, None)
-    # The key tells no more than whose file it is.
-    _log(request, upload, emulator_of(request).accounts.find(upload.node.owner))
+    if caller is not None:
+        user: User | None = caller.user
+    else:
+        # The key tells no more than whose file it is.
+        user = None if upload.share_id is not None else emulator_of(request).accounts.find(upload.node.owner)
+    _log(request, upload, user)
     return json_response(upload.node.id)
 
 
 def _log(request: Request, upload: Upload, user: User | None) -> None:
-    activity, shown = emulator_of(request).activity, files_payload([upload.node])
-    activity.add_files(actor_of_call(request, user), "upload", shown, owner=upload.node.owner, began=upload.began)
+    emulator, actor = emulator_of(request), actor_of_call(request, user)
+    if upload.share_id is not None:
+        emulator.returns.log_upload(upload, actor)
+        return
+    shown = files_payload([upload.node])
+    emulator.activity.add_files(actor, "upload", shown, owner=upload.node.owner, began=upload.began)

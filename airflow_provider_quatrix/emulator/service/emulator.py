@@ -12,11 +12,14 @@ from .contacts import Contacts
 from .context import Context
 from .counters import RecentCalls
 from .faults import Faults
+from .file_requests import FileRequests
 from .files import Files
 from .limits import Limits
 from .logins import Logins
 from .mails import Mails
+from .quicklinks import Quicklinks
 from .recipients import Recipients
+from .returns import Returns
 from .sessions import Sessions
 from .share_access import ShareAccess
 from .share_downloads import ShareDownloads
@@ -70,10 +73,25 @@ class Emulator:
     def _renew_files(self) -> None:
         context = self._context
         self.files = Files(context, self._data_dir)
-        self.shares = Shares(context, self.files, self.contacts, self.mails, self.activity)
+        self.shares = Shares(
+            context, self.accounts, self.files, self.contacts, mails=self.mails, activity=self.activity
+        )
+        self.quicklinks = Quicklinks(context, self.shares)
+        self.file_requests = FileRequests(context, self.files, self.shares)
+        self.returns = Returns(
+            context, self.files, self.shares, self.share_access, mails=self.mails, activity=self.activity
+        )
         self.share_downloads = ShareDownloads(context, self.shares, self.share_access, self.mails, self.activity)
         self.tracking = Tracking(context, self.accounts, self.shares, self.activity)
-        self.recipients = Recipients(self.accounts, self.sessions, self.shares, self.share_access, self.share_downloads)
+        self.recipients = Recipients(
+            self.accounts,
+            self.sessions,
+            self.shares,
+            self.share_access,
+            downloads=self.share_downloads,
+            returns=self.returns,
+            uploads=self.files.uploads,
+        )
 
     @property
     def settings(self) -> EmulatorSettings:

@@ -87,6 +87,11 @@ class Files:
         """Find a user's home."""
         return self.tree.home(owner, self.now, system_folders=self.settings.system_folders)
 
+    def inbox(self, owner: str) -> Node:
+        """Find a user's Inbox; the home when there is none."""
+        home = self.home(owner)
+        return next((node for node in home.children.values() if node.subtype == "incoming"), home)
+
     def get(self, owner: str, node_id: object) -> Node:
         """Find an object by its id.
 

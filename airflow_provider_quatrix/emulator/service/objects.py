@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def is_listed(node: Node, settings: EmulatorSettings) -> bool:
     """Whether listings and paths show an object.
 
-    :param settings: whether they hide files that are being uploaded.
+    :param settings: whether they hide files that are being uploaded or returned.
     """
-    return not (node.unfinished and settings.hide_partial_files)
+    return not (node.unfinished and settings.hide_partial_files) and not (node.unsent and settings.hide_unsent_files)
 
 
 def listed(nodes: Iterable[Node], settings: EmulatorSettings) -> list[Node]:

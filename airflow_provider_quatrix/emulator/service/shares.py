@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..settings import ShareType
-    from .accounts import User
+    from .accounts import Accounts, User
     from .activity import Action, Activity
     from .contacts import Contacts
     from .context import Context
@@ -61,6 +61,11 @@ class SharedFile:
     name: str
     size: int
     downloads: list[Download] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, node: Node) -> SharedFile:
+        """Share a file or folder."""
+        return cls(str(uuid.uuid4()), node, node.name, node.total())
 
     def refresh(self) -> None:
         """Learn name and size of now."""
@@ -148,7 +153,17 @@ class NewShare:
 class Shares:
     """The shares of all users."""
 
-    def __init__(self, context: Context, files: Files, contacts: Contacts, mails: Mails, activity: Activity) -> None:
+    def __init__(
+        self,
+        context: Context,
+        accounts: Accounts,
+        files: Files,
+        contacts: Contacts,
+        *,
+        mails: Mails,
+        activity: Activity,
+    ) -> None:
+        self._accounts = accounts
         self._activity = activity
         self._context = context
         self._files = files
@@ -164,7 +179,7 @@ class Shares:
         :param address: where the call comes from.
         :raises ApiError: for whatever is wrong with the description; nothing has happened then.
         """
-        share_type = self._share_type(user, wanted.share_type)
+        share_type = self.checked_type(user, wanted.share_type)
         share = Share(
             "share",
             user.spec.key,
@@ -200,7 +215,7 @@ class Shares:
     def add(self, share: Share) -> None:
         """Keep a share that was made."""
         self._by_id[share.id] = share
-        self._context.counters.shares += 1
+        self._context.counters.shares += share.kind != "reply"
 
     def log(self, share: Share, action: Action, address: str) -> None:
         """Note in the activity log what the sender did with a share.
@@ -226,7 +241,11 @@ class Shares:
         for party in share.recipients:
             self._mails.send(Mail(kind, party.email, share.sender.email, share.id, share.subject, share.message))
 
-    def _share_type(self, user: User, wanted: str) -> ShareType:
+    def checked_type(self, user: User, wanted: str) -> ShareType:
+        """Check the type of a share.
+
+        :raises ApiError: 400 for an unknown one, or one that the user may not make.
+        """
         settings = self._context.settings
         allowed = settings.share_types if user.spec.share_types is None else user.spec.share_types
         if wanted not in ("P", "T", "C"):
@@ -281,14 +300,22 @@ class Shares:
                 raise bad_parameter("files", "names a system folder or something in the Trash")
             if folder is not None and folder not in above[1:]:
                 raise bad_parameter("files", "names something outside of 'folder_id'")
-        settings = self._context.settings
-        limit = user.spec.max_files_per_share or settings.max_files_per_share
+        limit = self.file_limit(user.spec.key)
         number = len(nodes)
-        if settings.share_limit_counts_tree:
+        if self._context.settings.share_limit_counts_tree:
             number = sum(below.is_file for node in nodes for below in node.walk())
         if limit is not None and number > limit:
             raise self._forbidden(f"A share must not have more than {limit} files")
-        return [SharedFile(str(uuid.uuid4()), node, node.name, node.total()) for node in nodes]
+        return [SharedFile.of(node) for node in nodes]
+
+    def file_limit(self, owner: str) -> int | None:
+        """Tell how many files a share may have.
+
+        :param owner: key of its user.
+        """
+        user = self._accounts.find(owner)
+        own = None if user is None else user.spec.max_files_per_share
+        return own or self._context.settings.max_files_per_share
 
     # Finding
 

@@ -28,6 +28,7 @@ class Node:
     :param subtype: what a system folder is for; such a folder stays where it is.
     :param protected: whether nothing below it, nor itself, may be changed.
     :param unfinished: whether it is a new file whose upload has not been finalized.
+    :param unsent: whether a recipient of a share has made it and not sent it yet.
     :param trashed: when it was put into the Trash.
     """
 
@@ -42,6 +43,7 @@ class Node:
     subtype: str | None = None
     protected: bool = False
     unfinished: bool = False
+    unsent: bool = False
     trashed: float | None = None
     children: dict[str, Node] = field(default_factory=dict, repr=False)
     tags: list[tuple[str, str, str]] = field(default_factory=list, repr=False)

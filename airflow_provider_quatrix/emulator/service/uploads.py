@@ -38,6 +38,7 @@ class Upload:
     :param last_used: when a chunk was last accepted.
     :param announced: bytes that the file shall have; None when not told.
     :param position: where the next chunk begins if they come in order.
+    :param share_id: the share to which a recipient returns the file.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Upload:
     last_used: float
     announced: int | None
     position: int = 0
+    share_id: str | None = None
 
 
 class Uploads:
@@ -58,13 +60,14 @@ class Uploads:
         self._quota = quota
         self._open: dict[str, Upload] = {}
 
-    def begin(self, node: Node, announced: int | None = None) -> Upload:
+    def begin(self, node: Node, announced: int | None = None, *, share_id: str | None = None) -> Upload:
         """Issue a key.
 
         :param announced: bytes that the file shall have; None when not told.
+        :param share_id: the share to which a recipient returns the file.
         """
         now = self._context.now
-        upload = Upload(uuid.uuid4().hex, node, now, now, announced)
+        upload = Upload(uuid.uuid4().hex, node, now, now, announced, share_id=share_id)
         self._open[upload.key] = upload
         return upload
 
@@ -78,6 +81,11 @@ class Uploads:
         if upload is None:
             raise not_found("upload key")
         return upload
+
+    def is_returned(self, key: str) -> bool:
+        """Whether a key was given to a recipient who returns a file."""
+        upload = self._open.get(key)
+        return upload is not None and upload.share_id is not None
 
     def end(self, upload: Upload) -> None:
         """End a key."""
