@@ -214,6 +214,18 @@ class EmulatorSettings:
     download_link_once: bool = False
     """Whether a download link works one time only."""
 
+    antivirus_infected: str = "infected"
+    """What ``file/info`` says of a file in which the virus check has found something."""
+
+    antivirus_checking: str = "checking"
+    """What ``file/info`` says of a file that the virus check is at."""
+
+    antivirus_seconds: Delay = 0.0
+    """How long the virus check is at a file after its upload."""
+
+    antivirus_locks: bool = False
+    """Whether files that are infected or being checked can be neither read nor downloaded from a share."""
+
     ignore_range: bool = False
     """Whether downloads ignore the header ``Range`` and answer with the whole file and status 200."""
 

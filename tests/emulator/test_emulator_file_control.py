@@ -33,6 +33,7 @@ class TestFiles:
             "size": 3_000_000,
             "modified": 1_600_000_000.5,
             "unfinished": False,
+            "virus_check": None,
         }
         assert emulator.counters["upload_bytes"] == emulator.counters["download_bytes"] == emulator.requests == 0
 
@@ -77,6 +78,8 @@ class TestFiles:
             (lambda client: client.read_file(EMAIL, "Trash"), "400 path: not a file"),
             (lambda client: client.remove_file(EMAIL, "Trash"), "400 path: a system folder"),
             (lambda client: client.put_hostile_name(EMAIL, "Trash"), "400 name"),
+            (lambda client: client.set_virus_check(EMAIL, "Trash", "infected"), "400 path: not a file"),
+            (lambda client: client.set_virus_check(EMAIL, "Trash", "ill"), "400 check"),
             (lambda client: client.put_hostile_name(EMAIL, "x", "none"), "404 No object"),
         ],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 from .connection import Connection
@@ -19,7 +19,8 @@ class FileControls(Connection):
         """List what a user has, with the Trash and without system folders.
 
         :param limit: list only so many, the last changed ones; None for all, sorted by path.
-        :return: with ``path`` (from the home, ``/…``), ``id``, ``type``, ``size``, ``modified``, ``unfinished``.
+        :return: with ``path`` (from the home, ``/…``), ``id``, ``type``, ``size``, ``modified``, ``unfinished``,
+            ``virus_check``.
         """
         query = {"email": email} if limit is None else {"email": email, "limit": str(limit)}
         files: list[dict[str, Any]] = self._call("GET", f"files?{urlencode(query)}")["files"]
@@ -95,6 +96,13 @@ class FileControls(Connection):
         :param protected: whether to forbid it.
         """
         self._call("POST", "files/protect", {"email": email, "path": path, "protected": protected})
+
+    def set_virus_check(self, email: str, path: str, check: Literal["infected", "checking"] | None) -> None:
+        """Tell what the virus check says of a file.
+
+        :param check: None for clean; what is uploaded into the file later is clean too.
+        """
+        self._call("POST", "files/virus-check", {"email": email, "path": path, "check": check})
 
     def kill_upload_keys(self) -> int:
         """Expire all upload keys.

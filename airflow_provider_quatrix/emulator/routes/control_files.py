@@ -89,9 +89,24 @@ class HostileNameRequest:
     kind: Literal["F", "D"] = "F"
 
 
+@dataclass(frozen=True)
+class VirusRequest:
+    """What the virus check says of a file.
+
+    :param check: None for clean.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    email: str
+    path: str
+    check: Literal["infected", "checking"] | None
+
+
 _PUT = TypeAdapter(PutManyRequest)
 _PATH = TypeAdapter(PathRequest)
 _PROTECT = TypeAdapter(ProtectRequest)
+_VIRUS = TypeAdapter(VirusRequest)
 _HOSTILE = TypeAdapter(HostileNameRequest)
 
 
@@ -191,6 +206,15 @@ async def _remove(request: Request) -> None:
 async def _protect(request: Request) -> None:
     wanted = validated(_PROTECT, await body_of(request))
     _find(request, wanted.email, wanted.path).protected = wanted.protected
+
+
+@_control("POST", "/files/virus-check")
+async def _virus_check(request: Request) -> None:
+    wanted = validated(_VIRUS, await body_of(request))
+    node = _find(request, wanted.email, wanted.path)
+    if not node.is_file:
+        raise ValueError("path: not a file")
+    node.virus_check, node.checked_until = wanted.check, 0.0
 
 
 @_control("POST", "/files/hostile-name")

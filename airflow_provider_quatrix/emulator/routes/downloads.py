@@ -25,6 +25,7 @@ async def download_link(request: Request, caller: FileCallerOf) -> Response:
     files, owner = emulator_of(request).files, caller.user.spec.key
     wanted = await parameters.read(request, Selection)
     nodes = [files.get(owner, node_id) for node_id in wanted.ids]
+    files.check_readable(nodes)
     return json_response({"id": files.links.add(owner, nodes)})
 
 
@@ -37,6 +38,7 @@ async def download(request: Request, caller: TransferCallerOf) -> Response:
     if target is not None:
         return Response(status_code=302, headers={"Location": target + request.url.path})
     nodes = emulator.files.links.use(caller.user.spec.key, request.path_params["link"])
+    emulator.files.check_readable(nodes)
     actor, began, shown = actor_of_call(request, caller.user), emulator.clock.now(), files_payload(nodes)
 
     def done(from_start: bool) -> None:

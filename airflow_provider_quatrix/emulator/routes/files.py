@@ -160,7 +160,8 @@ async def get_info(request: Request, caller: FileCallerOf) -> Response:
     """Show all about an object."""
     node = _named(request, caller)
     owner = {"id": caller.user.id, "name": caller.user.name, "email": caller.user.spec.email}
-    return json_response(info(node, owner, _files(request).settings))
+    files = _files(request)
+    return json_response(info(node, owner, files.settings, files.now))
 
 
 @router.get("/size/{id}")

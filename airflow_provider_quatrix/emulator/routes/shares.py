@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 
+from ..service import antivirus
 from ..service.shares import NewShare
 from ..web import parameters
 from ..web.bodies import empty_response, json_response
@@ -147,7 +148,7 @@ async def files(request: Request, visitor: VisitorOf) -> Response:
                 "size": file.size,
                 "count": sum(node.is_file for node in file.node.walk()),
                 "type": file.node.kind,
-                "download_locked": False,
+                "download_locked": antivirus.state_of(file.node, emulator.files.now) is not None,
             }
             for file in emulator.shares.present(share)
         ]
@@ -169,7 +170,9 @@ async def link_to_some(request: Request, visitor: VisitorOf) -> Response:
 def _link(request: Request, visitor: Visitor, ids: list[str]) -> Response:
     downloads = emulator_of(request).share_downloads
     share = _opened(request, visitor)
-    return json_response({"id": downloads.add(share, downloads.files(share, ids), visitor)})
+    chosen = downloads.files(share, ids)
+    emulator_of(request).files.check_readable(file.node for file in chosen)
+    return json_response({"id": downloads.add(share, chosen, visitor)})
 
 
 @router.get("/download/{link}")
@@ -181,6 +184,7 @@ async def download(request: Request) -> Response:
     link = emulator.share_downloads.use(request.path_params["link"])
     if emulator.settings.share_download_needs_caller:
         emulator.share_access.check_visitor(link.share, await find_visitor(request))
+    emulator.files.check_readable(file.node for file in link.files)
     done = partial(_downloaded, emulator, link, address_of(request), emulator.clock.now())
     return nodes_response(request, emulator, [file.node for file in link.files], done)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from ..service.paging import Page
 from ..web import parameters
@@ -41,7 +42,7 @@ class Period(parameters.Parameters):
     """A period, and whose actions."""
 
     user_id: parameters.Text | None = None
-    begin: parameters.Time = 0
+    begin: parameters.Time = Field(default=0, alias="from")
     to: parameters.Time | None = None
 
 
@@ -62,11 +63,6 @@ class WantedDate(parameters.Parameters):
     date: parameters.Time | None = None
 
 
-def _query(request: Request) -> dict[str, str]:
-    """Read the query; a member that is a word of Python gets another name."""
-    return {{"from": "begin"}.get(name, name): value for name, value in request.query_params.items()}
-
-
 def _tracking(request: Request) -> Tracking:
     return emulator_of(request).tracking
 
@@ -74,7 +70,7 @@ def _tracking(request: Request) -> Tracking:
 @router.get("/activity")
 async def activity(request: Request, caller: SettledCallerOf) -> Response:
     """Show a page of the activity log."""
-    wanted = parameters.parse(WantedPage, _query(request))
+    wanted = parameters.parse(WantedPage, request.query_params)
     tracking = _tracking(request)
     entries = tracking.activity(caller.user, wanted.user_id, wanted.page(), full=False)
     return json_response([tracking.entry(entry) for entry in entries])
@@ -83,7 +79,7 @@ async def activity(request: Request, caller: SettledCallerOf) -> Response:
 @router.get("/csv")
 async def activity_csv(request: Request, caller: SettledCallerOf) -> Response:
     """Show the activity log of a period as CSV."""
-    wanted = parameters.parse(Period, _query(request))
+    wanted = parameters.parse(Period, request.query_params)
     page = Page(begin=wanted.begin, end=wanted.to)
     text = io.StringIO()
     writer = csv.writer(text)
@@ -185,7 +181,7 @@ def _shown(share: Share) -> dict[str, Any]:
 @inbox_router.get("")
 async def inbox(request: Request, caller: SettledCallerOf) -> Response:
     """Show a page of the shares that the caller has got."""
-    wanted = parameters.parse(WantedPage, _query(request))
+    wanted = parameters.parse(WantedPage, request.query_params)
     return json_response(
         [
             {

@@ -17,6 +17,7 @@ from .files import Files
 from .limits import Limits
 from .logins import Logins
 from .mails import Mails
+from .projects import Projects
 from .quicklinks import Quicklinks
 from .recipients import Recipients
 from .returns import Returns
@@ -76,6 +77,7 @@ class Emulator:
         self.shares = Shares(
             context, self.accounts, self.files, self.contacts, mails=self.mails, activity=self.activity
         )
+        self.projects = Projects(context, self.accounts, self.files)
         self.quicklinks = Quicklinks(context, self.shares)
         self.file_requests = FileRequests(context, self.files, self.shares)
         self.returns = Returns(

@@ -7,6 +7,8 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from . import antivirus
+from .changes import Changes
 from .errors import BAD_PARAMETER, OBJECT_EXISTS, RESTRICTED, ApiError, bad_parameter, not_found
 from .jobs import Jobs
 from .links import Links
@@ -52,7 +54,8 @@ class Files:
         self.tree = Tree()
         self.storage = Storage(folder)
         self.quota = Quota(context, self.tree)
-        self.uploads = Uploads(context, self.tree, self.storage, self.quota)
+        self.changes = Changes(context)
+        self.uploads = Uploads(context, self.tree, self.storage, self.quota, self.changes)
         self.links = Links(context, self.tree)
         self.jobs = Jobs()
 
@@ -148,6 +151,14 @@ class Files:
     def _denied(self) -> ApiError:
         return ApiError(self.settings.permission_status, RESTRICTED, "No permission")
 
+    def check_readable(self, nodes: Iterable[Node]) -> None:
+        """Make sure that the virus check allows to read objects.
+
+        :raises ApiError: 403 when one is locked.
+        """
+        if self.settings.antivirus_locks and any(antivirus.state_of(node, self.now) for node in nodes):
+            raise ApiError(self.settings.permission_status, RESTRICTED, "Locked by the virus check")
+
     def check_changeable(self, node: Node) -> None:
         """Make sure that the caller may change an object or the content of a folder.
 
@@ -188,6 +199,7 @@ class Files:
         name = self.pick_name(folder, name, resolve, is_file=kind == "F")
         node = self.tree.add(folder, name, kind, self.now, content)
         folder.modified = self.now
+        self.changes.add(node, "create")
         return node
 
     def rename(self, node: Node, name: str, resolve: Resolve) -> str:
@@ -201,6 +213,7 @@ class Files:
             name = self.pick_name(folder, name, resolve, is_file=node.is_file)
             self.tree.attach(node, folder, name)
             folder.modified = self.now
+            self.changes.add(node, "rename")
         return old_name
 
     # Copying, moving, deleting
@@ -234,6 +247,8 @@ class Files:
         for child in list(node.children.values()):
             self._copy(child, copy, child.name)
         copy.modified = node.modified
+        copy.virus_check, copy.checked_until = node.virus_check, node.checked_until
+        self.changes.add(copy, "create")
         return copy
 
     def move(self, node: Node, folder: Node, name: str, resolve: Resolve, modified: float | None = None) -> Node:
@@ -245,9 +260,11 @@ class Files:
         self._check_not_below(node, folder)
         if folder.children.get(name) is not node:
             name = self._make_room(node, folder, name, resolve)
-            _folder_of(node).modified = folder.modified = self.now
+            before = _folder_of(node)
+            before.modified = folder.modified = self.now
             self.tree.attach(node, folder, name)
             node.trashed = None
+            self.changes.add(node, "move", before)
         if modified is not None:
             node.modified = modified
         return node
@@ -290,6 +307,7 @@ class Files:
 
     def _to_trash(self, node: Node) -> None:
         trash = self.tree.trash(node.owner)
+        self.changes.add(node, "delete")
         _folder_of(node).modified = self.now
         self.tree.attach(node, trash, free_name(node.name, trash.children, is_file=node.is_file))
         node.trashed = self.now
@@ -298,6 +316,7 @@ class Files:
         """Remove an object for good, without any check."""
         if node.parent is not None:
             node.parent.modified = self.now
+        self.changes.add(node, "delete")
         for content in self.tree.remove(node):
             self.storage.release(content)
 
@@ -311,6 +330,7 @@ class Files:
         self.tree.used[node.owner] += size - node.content.size
         node.content = self.storage.resize(node.content, size)
         node.modified = self.now
+        self.changes.add(node, "modify")
 
     # Showing
 
@@ -347,6 +367,7 @@ class Files:
                 "size": node.content.size if node.is_file else len(node.children),
                 "modified": node.modified,
                 "unfinished": node.unfinished,
+                "virus_check": antivirus.state_of(node, self.now) if node.is_file else None,
             }
             for node in nodes
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import antivirus
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -83,9 +85,10 @@ def renamed(node: Node, old_name: str, settings: EmulatorSettings) -> dict[str, 
     return {**shown, "uid": 0, "gid": 0, "old_name": old_name}
 
 
-def info(node: Node, owner: dict[str, Any], settings: EmulatorSettings) -> dict[str, Any]:
+def info(node: Node, owner: dict[str, Any], settings: EmulatorSettings, now: float) -> dict[str, Any]:
     """All about an object.
 
+    :param now: the emulator's time.
     :return: the members of ``FileInfoResp``.
     """
     return {
@@ -100,5 +103,5 @@ def info(node: Node, owner: dict[str, Any], settings: EmulatorSettings) -> dict[
         "action_role": owner,
         "paths": {node.id: node.path},
         "widget_metadata": {},
-        "antivirus_check": None,
+        "antivirus_check": antivirus.shown(node, settings, now),
     }

@@ -30,6 +30,8 @@ class Node:
     :param unfinished: whether it is a new file whose upload has not been finalized.
     :param unsent: whether a recipient of a share has made it and not sent it yet.
     :param trashed: when it was put into the Trash.
+    :param virus_check: what a control call has told the virus check to say.
+    :param checked_until: until when the virus check is at work.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Node:
     unfinished: bool = False
     unsent: bool = False
     trashed: float | None = None
+    virus_check: Literal["infected", "checking"] | None = None
+    checked_until: float = 0.0
     children: dict[str, Node] = field(default_factory=dict, repr=False)
     tags: list[tuple[str, str, str]] = field(default_factory=list, repr=False)
 

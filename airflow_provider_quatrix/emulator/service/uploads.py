@@ -10,6 +10,7 @@ from .errors import BAD_PARAMETER, ApiError, bad_parameter, not_found
 from .storage import Writer
 
 if TYPE_CHECKING:
+    from .changes import Changes
     from .context import Context
     from .quota import Quota
     from .storage import Storage
@@ -53,7 +54,8 @@ class Upload:
 class Uploads:
     """The open uploads."""
 
-    def __init__(self, context: Context, tree: Tree, storage: Storage, quota: Quota) -> None:
+    def __init__(self, context: Context, tree: Tree, storage: Storage, quota: Quota, changes: Changes) -> None:
+        self._changes = changes
         self._context = context
         self._tree = tree
         self._storage = storage
@@ -202,3 +204,6 @@ class Uploads:
         self.end(upload)
         node.unfinished = False
         node.modified = self._context.now if modified is None else modified
+        node.virus_check = None
+        node.checked_until = self._context.now + self._context.settings.antivirus_seconds
+        self._changes.add(node, "modify")

@@ -92,6 +92,12 @@ def _pin(value: object) -> str:
     return pin
 
 
+def _mask(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _refused("is not a bit mask")
+    return value
+
+
 def _size(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != value // 1:
         raise _refused("is not a number of bytes")
@@ -128,6 +134,8 @@ AnyIds = Annotated[list[str], PlainValidator(_any_ids)]
 """A list of ids that may be empty."""
 Pin = Annotated[str, PlainValidator(_pin)]
 """A PIN, which travels in base64."""
+Mask = Annotated[int, PlainValidator(_mask)]
+"""A bit mask."""
 Size = Annotated[int, PlainValidator(_size)]
 """A number of bytes."""
 Limit = Annotated[int, PlainValidator(_limit)]
