@@ -62,7 +62,8 @@ def check_contents(wheel: Path) -> None:
         metadata = message_from_string(archive.read(info).decode())
         entry_points = archive.read(info.replace("METADATA", "entry_points.txt")).decode()
     package = "airflow_provider_quatrix"
-    for needed in (f"{package}/py.typed", f"{package}/emulator/web/page.html"):
+    pages = [f"{package}/emulator/web/{name}" for name in ("common.js", "page.html", "recipient.html", "style.css")]
+    for needed in (f"{package}/py.typed", *pages):
         expect(needed in names, f"{needed} is in the wheel")
     source = {str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*.py")}
     expect(source <= names, f"all modules are in the wheel: {source - names or 'yes'}")

@@ -15,6 +15,7 @@ from .routes import (
     control_shares,
     downloads,
     files,
+    pages,
     profile,
     projects,
     quicklinks,
@@ -93,7 +94,7 @@ def create_app(
     app.state.emulator = emulator
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
-    for router in (*API_ROUTERS, control.router, control_files.router, control_shares.router):
+    for router in (*API_ROUTERS, control.router, control_files.router, control_shares.router, pages.router):
         app.include_router(router)
     paths = [route.path for router in API_ROUTERS for route in router.routes if hasattr(route, "path")]
     return Middleware(app, emulator, Templates(paths))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import ConfigDict, TypeAdapter
 
-from .. import web
 from ..service.accounts import ApiKeySpec, UserSpec
 from ..service.faults import Fault
 from ..settings import validated
@@ -60,17 +58,6 @@ _EXPIRE = TypeAdapter(ExpireRequest)
 _FAULT = TypeAdapter(Fault)
 _CLOCK = TypeAdapter(ClockRequest)
 _SETTINGS = TypeAdapter(dict[str, Any])
-
-
-@router.get("/")
-async def page() -> Response:
-    """Show the page."""
-    html = (files(web) / "page.html").read_bytes()
-    policy = (
-        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
-    )
-    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
-    return Response(html, headers=headers, media_type="text/html; charset=utf-8")
 
 
 @_control("POST", "/reset")

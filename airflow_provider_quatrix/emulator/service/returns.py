@@ -169,7 +169,7 @@ class Returns:
             0,
             files=[SharedFile.of(node) for node in nodes],
             recipients=(share.sender,),
-            subject=f"Re: {share.subject}".rstrip(),
+            subject=share.subject and f"Re: {share.subject}",
             message=message,
         )
         self._shares.add(reply)

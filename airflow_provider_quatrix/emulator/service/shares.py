@@ -389,6 +389,7 @@ class Shares:
             "message": share.message,
             "status": share.status,
             "expired": share.is_expired(self._context.now),
+            "begun": share.activates <= self._context.now,
             "activates": share.activates,
             "expires": share.expires,
             "created": share.created,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TRANSPORT = "quatrix_transport"
 USER = "quatrix_user"
 CONTROL = "/_emulator"
+PAGES = ("/download/", "/files-return/")
+"""Where recipients go with a browser."""
 LOGIN = "/api/1.0/session/login"
 UNKNOWN_PATH = "(unknown)"
 _SLASHES = re.compile("//+")
@@ -86,7 +88,7 @@ class Middleware:
         """Handle one request."""
         path = _SLASHES.sub("/", scope["path"]).rstrip("/") or "/"
         scope["path"] = path
-        counted = path not in ("/", "/favicon.ico") and not (path + "/").startswith(CONTROL + "/")
+        counted = path not in ("/", "/favicon.ico") and not (path + "/").startswith((CONTROL + "/", *PAGES))
         answer = _Answer(send, self._emulator, scope)
         # A client that disconnects is no error.
         with suppress(ClientDisconnect):
