@@ -48,6 +48,13 @@ class TestCreate:
         }
         assert emulator.counters["mails"] == 1
 
+    def test_an_answer_that_is_lost(self, shares: ShareCalls, emulator: EmulatorClient) -> None:
+        emulator.fault("share/create", cut="connection", execute_anyway=True)
+        with pytest.raises(requests.ConnectionError):
+            shares.share(send_email=True)
+        (share,) = shares.ok("GET", "tracking")
+        assert share["id"] == emulator.shares[0]["id"] == emulator.mails[0]["share_id"]
+
     def test_files_below_the_folder(self, shares: ShareCalls, emulator: EmulatorClient) -> None:
         deep = emulator.put_file(EMAIL, "out/a/b/c", b"x")
         assert shares.share(files=[deep, shares.id_of("out/a"), deep])
@@ -410,6 +417,12 @@ class TestDownload:
         shares.visit("GET", link, headers={"Range": "bytes=1500000-"})
         assert len(shares.downloads(share_id)["big"]) == 2
         assert shares.visit("GET", link, headers={"Range": "bytes=3000000-"}).status_code == 416
+
+    def test_it_counts_as_soon_as_all_is_sent(self, shares: ShareCalls, emulator: EmulatorClient) -> None:
+        link = self.link(shares, shares.share(share_type="P", files=[shares.one]))
+        emulator.configure(bytes_per_second=5)
+        assert len(shares.visit("GET", link).content) == 10
+        assert emulator.counters["share_downloads"] == 1
 
     def test_a_client_that_goes_away(self, shares: ShareCalls, emulator: EmulatorClient) -> None:
         emulator.configure(bytes_per_second=1_000_000)

@@ -83,37 +83,42 @@ class ContentResponse(Response):
         self._length = length
         self._endless = endless
         self._done = done
+        self._sent = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         transport = scope["state"][TRANSPORT]
-        sent = await self._send_blocks(self._blocks, send, transport)
+        await self._send_blocks(self._blocks, send, transport)
         while self._endless and not transport.is_closing():
-            sent += await self._send_blocks(iter((_FILLER,)), send, transport)
-        if self._length is not None and sent < self._length and not self._endless:
+            await self._send_blocks(iter((_FILLER,)), send, transport)
+        if self._length is not None and self._sent < self._length and not self._endless:
             # The file became shorter meanwhile: only a cut connection can say so.
             transport.close()
             await wait_until_closed(receive)
             return
-        if self._done is not None and not transport.is_closing():
-            # Before the end of the answer, so that who has read all of it finds it recorded.
-            self._done()
+        self._complete(transport)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _send_blocks(self, blocks: Iterator[bytes], send: Send, transport: asyncio.Transport) -> int:
+    def _complete(self, transport: asyncio.Transport) -> None:
+        if self._done is not None and not transport.is_closing():
+            self._done()
+        self._done = None
+
+    async def _send_blocks(self, blocks: Iterator[bytes], send: Send, transport: asyncio.Transport) -> None:
         speed = None if self._emulator is None else self._emulator.settings.bytes_per_second
-        sent = 0
         for block in blocks:
             if transport.is_closing():
                 break
             await send({"type": "http.response.body", "body": block, "more_body": True})
-            sent += len(block)
+            self._sent += len(block)
+            if self._sent == self._length:
+                # At once, since a client that knows the length may go on before the answer ends.
+                self._complete(transport)
             if self._emulator is not None:
                 self._emulator.counters.download_bytes += len(block)
             # Let other requests run.
             await (asyncio.sleep(0) if speed is None else slow_down(len(block), speed, transport))
-        return sent
 
 
 def nodes_response(
