@@ -17,6 +17,12 @@ from airflow_provider_quatrix.version import __version__
 def get_provider_info() -> dict[str, Any]:
     """Return what Airflow's provider discovery wants to know; Airflow 2 and 3 read different keys of it."""
     package = "airflow_provider_quatrix"
+    assets = {
+        "schemes": [CONN_TYPE],
+        "handler": f"{package}.assets.quatrix.sanitize_uri",
+        "factory": f"{package}.assets.quatrix.create_asset",
+        "to_openlineage_converter": f"{package}.assets.quatrix.convert_asset_to_openlineage",
+    }
     return {
         "package-name": "airflow-provider-quatrix",
         "name": "Quatrix",
@@ -70,9 +76,9 @@ def get_provider_info() -> dict[str, Any]:
         "filesystems": [f"{package}.fs.quatrix"],
         # Airflow 3.2 and later loads this module at every `airflow` command.
         "cli": [f"{package}.cli.airflow_commands.get_quatrix_cli_commands"],
-        # The same under the names of Airflow 3 and of Airflow 2. A path says nothing that could be wrong.
-        "asset-uris": [{"schemes": [CONN_TYPE], "handler": None}],
-        "dataset-uris": [{"schemes": [CONN_TYPE], "handler": None}],
+        # The same under the names of Airflow 3 and of Airflow 2.
+        "asset-uris": [assets],
+        "dataset-uris": [assets],
         "config": {
             "quatrix": {
                 "description": "Settings of the Quatrix provider.",

@@ -180,7 +180,7 @@ class ConnectionSettings:
             )
         extra = _extra(check, connection.extra)
         check.value("port", _port, connection.port)
-        base_url = check.value("host", _base_url, connection.host, connection.port)
+        base_url = check.value("host", read_host, connection.host, connection.port)
         for name in ("login", "password"):
             check.value(name, _encodable, getattr(connection, name) or "")
         api_key = extra.get("api_key")
@@ -265,7 +265,13 @@ def _port(port: int | None) -> None:
         raise ValueError("is not from 1 to 65535: leave it empty for the usual one")
 
 
-def _base_url(host: str | None, port: int | None) -> str:
+def read_host(host: str | None, port: int | None = None) -> str:
+    """Return the address of an account, such as ``https://acme.quatrix.it``.
+
+    :param host: a host, the account's name alone, or a URL.
+    :param port: where the host names none.
+    :raises ValueError: it is none of them; the message goes on after the field's name.
+    """
     if not host or not host.strip():
         raise ValueError("is missing: set the account's host, such as acme.quatrix.it")
     host = host.strip()

@@ -129,13 +129,18 @@ class FileCalls(TransferCalls):
         :return: the moved object; ``None`` if it was skipped.
         """
         found = self._tree().move(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
-        return None if found is None else FileResult.of(found.path, found.file)
+        return self._told(source, found)
 
     def copy(
         self, source: str, target: str, *, if_exists: str = "fail", create_parents: bool = False
     ) -> FileResult | None:
         """Copy a file or folder on the server; parameters as for :meth:`move`."""
         found = self._tree().copy(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
+        return self._told(source, found)
+
+    def _told(self, source: str, found: Entry | None) -> FileResult | None:
+        """Return what became of an object, and report it."""
+        self._report([] if found is None else [(source, found.path)], self._naming, self._naming)
         return None if found is None else FileResult.of(found.path, found.file)
 
     @checked_names(SelectionArguments)
@@ -164,7 +169,9 @@ class FileCalls(TransferCalls):
         :return: one result per object.
         """
         call = _bulk_call(source, target, if_exists, glob, create_parents=create_parents, selection=selection)
-        return self._mover("move", call.target, *call.sources.described).move(call)
+        results = self._mover("move", call.target, *call.sources.described).move(call)
+        self._report(results.moved, self._naming, self._naming)
+        return results
 
     @checked_names(SelectionArguments)
     def copy_many(
@@ -179,7 +186,9 @@ class FileCalls(TransferCalls):
     ) -> MoveResults:
         """Copy files and folders on the server; parameters as for :meth:`move_many`. Files keep their times."""
         call = _bulk_call(source, target, if_exists, glob, create_parents=create_parents, selection=selection)
-        return self._mover("copy", call.target, *call.sources.described).copy(call)
+        results = self._mover("copy", call.target, *call.sources.described).copy(call)
+        self._report(results.moved, self._naming, self._naming)
+        return results
 
     @checked_names(FilterArguments)
     def delete(

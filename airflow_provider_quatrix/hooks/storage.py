@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import BaseHook
+
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.hooks.files import FileCalls
+from airflow_provider_quatrix.hooks.lineage import host_of, in_store
 from airflow_provider_quatrix.transfer.endpoints import QuatrixEndpoint
 from airflow_provider_quatrix.transfer.exchange import Exchange
 from airflow_provider_quatrix.transfer.journal import Journal, leaving_nothing
@@ -18,6 +21,7 @@ from airflow_provider_quatrix.transfer.store_endpoint import StoreEndpoint
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.hooks.connection import ConnectionSettings
+    from airflow_provider_quatrix.hooks.lineage import Naming
     from airflow_provider_quatrix.transfer.endpoints import Endpoint
 
 
@@ -96,10 +100,18 @@ class StorageCalls(FileCalls):
                 same_account=self._is_one_account(froms[0], to),
                 on_arrival=lambda size: self.client.report_moved("transfer", size),
             )
-            return exchange.run(found)
+            results = exchange.run(found)
+        self._report(results.moved, self._naming_of(froms[0]), self._naming_of(to))
+        return results
 
     def _end(self, place: Place) -> Endpoint:
         return QuatrixEndpoint(self._hook_of(place)._tree()) if place.is_on_quatrix else StoreEndpoint(place)
+
+    def _naming_of(self, place: Place) -> Naming:
+        """Return how the files of a place are named in lineage."""
+        if place.is_on_quatrix:
+            return self._hook_of(place)._naming
+        return in_store(lambda: "" if place.conn_id is None else host_of(BaseHook.get_connection(place.conn_id)))
 
     def _hook_of(self, place: Place) -> StorageCalls:
         if place.conn_id in (None, self.quatrix_conn_id):

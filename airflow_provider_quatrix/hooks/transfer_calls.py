@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.stopping import Stop
 from airflow_provider_quatrix.hooks.arguments import checked_names
+from airflow_provider_quatrix.hooks.lineage import Lineage, on_quatrix, on_this_host, reported
 from airflow_provider_quatrix.transfer.execution import run_download, run_upload
 from airflow_provider_quatrix.transfer.filters import Selection, SelectionArguments
 from airflow_provider_quatrix.transfer.journal import Journal
@@ -20,11 +21,12 @@ from airflow_provider_quatrix.transfer.settings import DEFAULT_TRANSFERS, Transf
 from airflow_provider_quatrix.transfer.tree import RemoteTree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Unpack
 
     from airflow_provider_quatrix.api.client import QuatrixClient
     from airflow_provider_quatrix.hooks.attempt import Attempt
+    from airflow_provider_quatrix.hooks.lineage import Naming
     from airflow_provider_quatrix.hooks.signatures import Path, Paths
     from airflow_provider_quatrix.transfer.checkpoint import Checkpoint
 
@@ -54,6 +56,8 @@ class TransferCalls:
     client: QuatrixClient
     attempt: Attempt
     """Of which task the calls are a try; set by the operators."""
+    lineage = Lineage()
+    """What the last call that moved or copied files has read and written."""
 
     def _checkpoint(self, name: str) -> Checkpoint:
         """Return the checkpoint of an unfinished transfer.
@@ -136,7 +140,9 @@ class TransferCalls:
         def plan(tree: RemoteTree, chosen: Selection) -> UploadPlan:
             return plan_upload(sources, place, selection=chosen)
 
-        return self._transfer("upload", sources, place, settings, selection, plan=plan, run=run_upload)
+        results = self._transfer("upload", sources, place, settings, selection, plan=plan, run=run_upload)
+        self._report(results.moved, on_this_host, self._naming)
+        return results
 
     def _settings(self, if_exists: str, selection: SelectionArguments, **how: Any) -> TransferSettings:
         """Return how a call of this try moves files."""
@@ -254,4 +260,20 @@ class TransferCalls:
         def plan(tree: RemoteTree, chosen: Selection) -> DownloadPlan:
             return plan_download(tree, sources, place, selection=chosen)
 
-        return self._transfer("download", sources, place, settings, selection, plan=plan, run=run_download)
+        results = self._transfer("download", sources, place, settings, selection, plan=plan, run=run_download)
+        self._report(results.moved, self._naming, on_this_host)
+        return results
+
+    @property
+    def _naming(self) -> Naming:
+        """How the account's files are named in lineage."""
+        return on_quatrix(self.client.base_url)
+
+    def _report(self, moved: Sequence[tuple[str, str]], source: Naming, target: Naming) -> None:
+        """Tell what a call has read and written.
+
+        :param moved: source and target of each file.
+        :param source: how the sources are named.
+        :param target: how the targets are named.
+        """
+        self.lineage = reported(self, moved, source, target)

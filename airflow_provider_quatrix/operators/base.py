@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
     from airflow_provider_quatrix.hooks.signatures import Path, Paths
@@ -207,6 +208,17 @@ class QuatrixTargetOperator(QuatrixResultsOperator):
         self.create_parents = self._flag("create_parents", create_parents)
         self._check_paths(source=source, target=target)
         self._keep_written()
+
+    def get_openlineage_facets_on_complete(self, ti: Any) -> OperatorLineage | None:
+        """Return what the task has read and written; called by Airflow's OpenLineage provider, if that is installed.
+
+        :param ti: the task instance.
+        """
+        if self._hook is None:
+            return None
+        from airflow_provider_quatrix.assets.quatrix import operator_lineage
+
+        return operator_lineage(self._hook.lineage)
 
 
 class QuatrixPathOperator(QuatrixSourcesOperator):

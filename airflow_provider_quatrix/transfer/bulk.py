@@ -20,7 +20,7 @@ from airflow_provider_quatrix.transfer.planning import Lookup, files_below, matc
 from airflow_provider_quatrix.transfer.results import MoveResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_quatrix.api.models import RemoteFile
     from airflow_provider_quatrix.transfer.checkpoint import Checkpoint
@@ -38,9 +38,11 @@ class MoveResults(list[MoveResult]):
     """Results of a move or copy, one per object.
 
     :ivar single: one object was named, and not a list or a pattern that happens to give one.
+    :ivar moved: old and new path, or path and that of the copy, of each object that was not skipped.
     """
 
     single: bool = False
+    moved: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,8 @@ class BulkMover:
 
         :param before: tells what an earlier try has done of a job; ``None`` in a first try.
         """
-        results = MoveResults()
-        results.single = call.sources.single
+        results, moved = MoveResults(), list[tuple[str, str]]()
+        results.single, results.moved = call.sources.single, moved
         with self._forgetting_refusals(results):
             create_parents = self._makes_folders(jobs, call.target, create_parents=call.create_parents)
             failures = Failures(call.selection.on_error)
@@ -162,7 +164,10 @@ class BulkMover:
                     done = before(job) if before is not None else None
                     if before is not None and done is None:
                         self._check_in_place(job)
-                    results.append(done or work(job, call.if_exists, create_parents=create_parents))
+                    result = done or work(job, call.if_exists, create_parents=create_parents)
+                    results.append(result)
+                    if not result.skipped:
+                        moved.append((job.source, result.path))
             failures.check(len(jobs))
         return results
 

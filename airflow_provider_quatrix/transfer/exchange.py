@@ -120,6 +120,11 @@ class Exchange:
         results = Transfers.of(
             run_all(plan.jobs, self._transferred, settings.transfers, self._stop), single=plan.single
         )
+        results.moved = [
+            (self._places[0].url(job.item.path), result.path)
+            for job, result in zip(plan.jobs, results, strict=True)
+            if job.item.path in self._arrived
+        ]
         if plan.left_out:
             raise InvalidPathError(
                 f"{len(plan.jobs)} files were transferred, but not all that there is: {all_of(plan.left_out)}. Rename "
@@ -341,6 +346,7 @@ class Exchange:
         gone = self._source.delete(same)
         for number, path, _ in done["sources"]:
             results[number]["source_deleted"] = path not in there or path in gone
+        results.moved = [(self._places[0].url(path), results[number].path) for number, path, _ in done["sources"]]
         return results
 
 

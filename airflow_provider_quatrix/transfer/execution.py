@@ -260,7 +260,10 @@ def _execute(
         gone = steps.delete(arrived)
         results = [replace(result, source_deleted=job.names in gone) for job, result in zip(jobs, results, strict=True)]
         log.info("Deleted the sources of %d files", len(gone))
-    return Transfers.of(results, single=plan.single, deleted=deleted)
+    moved_files = [
+        (str(job.source), result.path) for job, result in zip(jobs, results, strict=True) if result.source is not None
+    ]
+    return Transfers.of(results, single=plan.single, deleted=deleted, moved=moved_files)
 
 
 def _changes(plan: Plan[J], target: Target, settings: TransferSettings, wanted: Mapping[Names, Version]) -> Changes:

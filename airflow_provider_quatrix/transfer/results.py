@@ -178,25 +178,36 @@ class Transfers(list[TransferredFile]):
     :ivar made: paths of the folders that a dry run would make.
     :ivar deleted: paths of what the target had and the source lacks; a folder stands for all that it held.
     :ivar deleted_sources: paths of the sources that a dry run would delete.
+    :ivar moved: source and target of each file that is at its target now as it is at its source, by whichever try.
     """
 
     single: bool = False
     dry_run: bool = False
+    moved: Sequence[tuple[str, str]] = ()
     made: Sequence[str] = ()
     deleted: Sequence[str] = ()
     deleted_sources: Sequence[str] = ()
 
     @classmethod
-    def of(cls, results: Sequence[Transferred], *, single: bool, deleted: Sequence[str] = ()) -> Self:
+    def of(
+        cls,
+        results: Sequence[Transferred],
+        *,
+        single: bool,
+        deleted: Sequence[str] = (),
+        moved: Sequence[tuple[str, str]] = (),
+    ) -> Self:
         """Return the results.
 
         :param results: one per file.
         :param single: one file was named.
         :param deleted: see above.
+        :param moved: see above.
         """
         made = cls(map(TransferredFile.of, results))
         made.single = single
         made.deleted = deleted
+        made.moved = moved
         return made
 
 

@@ -1,0 +1,1 @@
+"""Assets of Airflow that are files on Quatrix, and their lineage."""
