@@ -21,6 +21,7 @@ from airflow_provider_quatrix.operators.files import (  # noqa: E402
     QuatrixMoveOperator,
     QuatrixUploadOperator,
 )
+from airflow_provider_quatrix.operators.session import QuatrixLoginOperator  # noqa: E402
 from airflow_provider_quatrix.operators.transfer import QuatrixTransferOperator  # noqa: E402
 
 
@@ -46,6 +47,7 @@ def by_copy(source: str, target: str) -> None:
 
 
 KINDS: dict[str, Any] = {
+    "login": QuatrixLoginOperator,
     "upload": QuatrixUploadOperator,
     "download": QuatrixDownloadOperator,
     "copy": QuatrixCopyOperator,

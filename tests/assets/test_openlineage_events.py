@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from known_secrets import KnownSecrets
 
 from airflow_provider_quatrix.hooks.lineage import MOST_DATASETS
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
@@ -23,6 +24,8 @@ pytest.importorskip(
 )
 pytestmark = [pytest.mark.usefixtures("airflow_db", "quatrix_connection"), pytest.mark.timeout(600)]
 
+# As of an account with a second factor; this one has none.
+CODE = "Known-Code-1"
 TESTS = Path(__file__).parents[1]
 Names = list[tuple[str, str]]
 
@@ -77,6 +80,7 @@ def names(datasets: list[dict[str, Any]]) -> Names:
 def test_events_name_the_files_on_both_sides(quatrix_emulator: EmulatorClient, tmp_path: Path) -> None:
     account = f"quatrix://{quatrix_emulator.url.removeprefix('http://')}"
     quatrix_emulator.put_file(EMAIL, "/inbox/März #1.csv", b"1")
+    quatrix_emulator.put_file(EMAIL, "/kept/b.csv", b"another")
     source = tmp_path / "source"
     (source / "below").mkdir(parents=True)
     (source / "a#1 ü.csv").write_bytes(b"a")
@@ -90,16 +94,18 @@ def test_events_name_the_files_on_both_sides(quatrix_emulator: EmulatorClient, t
 
     events = events_of(
         [
+            ("login", "login", {"mfa_code": CODE}),
             ("upload", "upload", {"source": str(source), "target": "/up", "create_parents": True}),
             ("download", "download", {"source": "/inbox", "target": f"{got}/", "create_parents": True}),
             ("dry", "download", {"source": "/inbox", "target": f"{got}/", "dry_run": True, "if_exists": "update"}),
-            ("again", "download", {"source": "/inbox", "target": f"{got}/", "if_exists": "skip"}),
+            ("again", "download", {"source": "/inbox", "target": f"{got}/", "if_exists": "update"}),
+            ("kept", "upload", {"source": str(source / "below"), "target": "/kept", "if_exists": "skip"}),
             ("copy", "copy", {"source": "/up/below/b.csv", "target": "/inbox/"}),
             ("move", "move", {"source": "/up/below", "target": "/moved"}),
             ("transfer", "transfer", {"source": "/inbox/b.csv", "target": f"file://{got}/c.csv"}),
             ("back", "transfer", {"source": f"file://{got}/c.csv", "target": "/inbox/c.csv"}),
             ("many", "upload", {"source": str(many), "target": "/many", "create_parents": True}),
-            ("by_hook", "by_hook", {"source": str(source / "a#1 ü.csv"), "target": "/inbox/hook.csv"}),
+            ("by_hook", "by_hook", {"source": str(source / "below" / "b.csv"), "target": "/inbox/hook.csv"}),
             (
                 "by_path",
                 "by_path",
@@ -111,6 +117,7 @@ def test_events_name_the_files_on_both_sides(quatrix_emulator: EmulatorClient, t
     )
 
     assert events.told == {
+        "login": ([], []),
         "upload": (
             [("file", f"{source}/a#1 ü.csv"), ("file", f"{source}/below/b.csv")],
             [(account, "/up/a#1 ü.csv"), (account, "/up/below/b.csv")],
@@ -118,15 +125,22 @@ def test_events_name_the_files_on_both_sides(quatrix_emulator: EmulatorClient, t
         "download": ([(account, "/inbox/März #1.csv")], [("file", f"{got}/März #1.csv")]),
         "dry": ([], []),
         # What was there already is what the source has.
-        "again": ([], []),
+        "again": ([(account, "/inbox/März #1.csv")], [("file", f"{got}/März #1.csv")]),
+        # What was there already is something else.
+        "kept": ([], []),
         "copy": ([(account, "/up/below/b.csv")], [(account, "/inbox/b.csv")]),
         "move": ([(account, "/up/below")], [(account, "/moved")]),
         "transfer": ([(account, "/inbox/b.csv")], [("file", f"{got}/c.csv")]),
         "back": ([("file", f"{got}/c.csv")], [(account, "/inbox/c.csv")]),
         "many": ([("file", str(many))], [(account, "/many")]),
-        "by_hook": ([("file", f"{source}/a%231 ü.csv")], [(account, "/inbox/hook.csv")]),
+        "by_hook": ([("file", f"{source}/below/b.csv")], [(account, "/inbox/hook.csv")]),
         "by_path": ([(account, "/inbox/hook.csv")], [(account, "/inbox/path.csv")]),
         "by_copy": ([(account, "/inbox/b.csv")], [("file", f"{got}/d.csv")]),
     }
-    assert PASSWORD not in events.text
-    assert "session" not in events.text.lower().replace("session_token", "")
+    secrets = KnownSecrets()
+    secrets.add_password(EMAIL, PASSWORD)
+    secrets.add("code of a login", CODE)
+    for session in quatrix_emulator.sessions:
+        secrets.add("session id", session["id"])
+    assert len(secrets.values) == 4
+    assert secrets.found_in("the events", events.text.encode()) == []
