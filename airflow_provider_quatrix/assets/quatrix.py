@@ -107,10 +107,11 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any = None) -> O
 
 def _connection_of(path: Any) -> str | None:
     # Paths of Airflow 2 have it among their options only.
-    return path.conn_id if hasattr(path, "conn_id") else path.storage_options.get("conn_id")
+    found: str | None = path.conn_id if hasattr(path, "conn_id") else path.storage_options.get("conn_id")
+    return found
 
 
-def operator_lineage(lineage: Lineage) -> OperatorLineage:
+def operator_lineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
     """Return what a task has read and written, as the OpenLineage provider takes it.
 
     :param lineage: of the hook.

@@ -182,7 +182,7 @@ def reported(context: Any, moved: Sequence[tuple[str, str]], source: Naming, tar
 def _report(context: Any, lineage: Lineage) -> None:
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
-    collector = get_hook_lineage_collector()
+    collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
     sides = ((lineage.inputs, collector.add_input_asset), (lineage.outputs, collector.add_output_asset))
     for uri, add in [(dataset.uri, add) for datasets, add in sides for dataset in datasets]:
         try:

@@ -209,7 +209,7 @@ class QuatrixTargetOperator(QuatrixResultsOperator):
         self._check_paths(source=source, target=target)
         self._keep_written()
 
-    def get_openlineage_facets_on_complete(self, ti: Any) -> OperatorLineage | None:
+    def get_openlineage_facets_on_complete(self, ti: Any) -> OperatorLineage[Any, Any] | None:
         """Return what the task has read and written; called by Airflow's OpenLineage provider, if that is installed.
 
         :param ti: the task instance.

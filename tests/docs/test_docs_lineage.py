@@ -9,6 +9,7 @@ from typing import Any
 import markdown_pages as markdown
 import pytest
 from airflow.providers.common.compat.sdk import Asset
+from dag_runs import through_serialization
 
 from airflow_provider_quatrix.assets.quatrix import create_asset
 from airflow_provider_quatrix.hooks.lineage import MOST_DATASETS, Lineage, on_quatrix, on_this_host
@@ -30,6 +31,9 @@ def samples() -> dict[str, Any]:
 
 def test_the_samples_make_one_asset() -> None:
     made = samples()
+    # As the scheduler gets to see them.
+    written, read = (through_serialization(made[name].dag) for name in ("upload", "download"))
+    assert [written.dag_id, read.dag_id] == ["write_orders", "read_orders"]
     assert made["ORDERS"] == create_asset(host="acme.quatrix.it", path="/inbox/orders.csv")
     assert made["REPORT"].uri == "quatrix://acme.quatrix.it/reports/M%C3%A4rz%202026.csv"
     named = {row[0]: row[1].strip("`") for row in markdown.table_with(PAGE, "Where")}
