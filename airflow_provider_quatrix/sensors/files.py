@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, PokeReturnValue
@@ -11,11 +10,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException, PokeReturn
 from airflow_provider_quatrix.hooks.arguments import CheckedArguments, is_rendered_later
 from airflow_provider_quatrix.links.quatrix import FILES, address_of
 from airflow_provider_quatrix.sensors.base import QuatrixSensor
-from airflow_provider_quatrix.transfer.filters import FileFilter, read_moment, read_size
+from airflow_provider_quatrix.transfer.filters import FileFilter, read_moment, read_seconds, read_size
 from airflow_provider_quatrix.transfer.patterns import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime, timedelta
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -160,11 +160,8 @@ class QuatrixFileSensor(CheckedArguments, QuatrixSensor):
         return wanted
 
 
-def _seconds(value: timedelta | float) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
-        raise ValueError(f"min_age is {value!r}: give a number of seconds, 0 or more")
-    return float(seconds)
+def _seconds(value: object) -> float:
+    return read_seconds("min_age", value)
 
 
 def _bytes(value: object) -> int:

@@ -222,6 +222,19 @@ def read_size(name: str, value: object) -> int | None:
     return value
 
 
+def read_seconds(name: str, value: object, least: float = 0) -> float:
+    """Return a number of seconds.
+
+    :param value: the number, or a timedelta.
+    :param least: the smallest that makes sense.
+    :raises ValueError: it is none, too small, or endless.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not least <= seconds < float("inf"):
+        raise ValueError(f"{name} is {value!r}: give a number of seconds, {least:g} or more")
+    return float(seconds)
+
+
 def read_on_error(value: Any) -> str:
     """Return what to do when a file fails.
 

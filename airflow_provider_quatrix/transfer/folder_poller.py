@@ -186,25 +186,51 @@ class FileCriteria:
         if not all(found):
             return []
         by_path = {entry.path: entry for entries in found for entry in entries}
-        return [
-            {
-                "path": path,
-                "id": entry.file.id,
-                "size": entry.file.size,
-                "modified": datetime.fromtimestamp(entry.file.modified, UTC).isoformat(),
-            }
-            for path, entry in sorted(by_path.items())
-        ]
+        return [told_of(entry) for _, entry in sorted(by_path.items())]
+
+    def fitting(self, seen: Mapping[Place, Snapshot]) -> list[tuple[Entry, float]]:
+        """Return the files that fit a path or pattern, however young they are, with the time at which they were seen.
+
+        :param seen: what there is, by place; places that are missing are left out.
+        :return: sorted by path.
+        """
+        by_path = {
+            entry.path: (entry, seen[watched.place].now)
+            for watched in self.watched
+            if watched.place in seen
+            for entry in self._fitting(watched, seen[watched.place])
+        }
+        return [each for _, each in sorted(by_path.items())]
+
+    def is_old_enough(self, file: RemoteFile, now: float, unchanged: FileAges) -> bool:
+        """Tell whether nobody has written to a file for as long as is wanted.
+
+        :param now: the server's time.
+        :param unchanged: knows how old files are.
+        """
+        return not self.min_age or unchanged.age(file, now) >= self.min_age
 
     def _found(self, watched: PathPattern, seen: Snapshot, unchanged: FileAges) -> list[Entry]:
+        return [entry for entry in self._fitting(watched, seen) if self.is_old_enough(entry.file, seen.now, unchanged)]
+
+    def _fitting(self, watched: PathPattern, seen: Snapshot) -> list[Entry]:
         start = len(split(watched.folder))
         return [
             entry
             for entry in seen.files
             if watched.fits(entry.names[start:])
             and self.files.takes(entry.names[start:], entry.file.size, entry.file.modified, seen.now)
-            and (not self.min_age or unchanged.age(entry.file, seen.now) >= self.min_age)
         ]
+
+
+def told_of(entry: Entry) -> dict[str, Any]:
+    """Return what is told of a file that was found: ``path``, ``id``, ``size``, ``modified`` (ISO 8601, UTC)."""
+    return {
+        "path": entry.path,
+        "id": entry.file.id,
+        "size": entry.file.size,
+        "modified": datetime.fromtimestamp(entry.file.modified, UTC).isoformat(),
+    }
 
 
 def _describe_found(folder: str, seen: Snapshot) -> str:

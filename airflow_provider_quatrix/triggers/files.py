@@ -1,20 +1,38 @@
-"""Waits in the triggerer for files to appear."""
+"""Waits in the triggerer for files to appear, for a task or for an asset."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_quatrix.transfer.filters import FileFilter
+import airflow.triggers.base
+from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID, is_rendered_later
+from airflow_provider_quatrix.hooks.attempt import checkpoint_name
+from airflow_provider_quatrix.transfer.arrivals import Arrivals
+from airflow_provider_quatrix.transfer.filters import FileFilter, read_moment, read_seconds, read_size
 from airflow_provider_quatrix.transfer.folder_poller import FileAges, FileCriteria
-from airflow_provider_quatrix.transfer.patterns import Sources
+from airflow_provider_quatrix.transfer.patterns import Sources, escape
 from airflow_provider_quatrix.triggers.base import QuatrixTrigger
+from airflow_provider_quatrix.triggers.event_state import EventState
+from airflow_provider_quatrix.triggers.looks import Look, looks_into
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence
     from datetime import timedelta
 
+    from airflow.triggers.shared_stream import SharedStreamProducer
+
     from airflow_provider_quatrix.hooks.folder_poller import ConnectionFolderPoller
+    from airflow_provider_quatrix.transfer.arrivals import Batch
     from airflow_provider_quatrix.transfer.folder_poller import Place, Snapshot
+
+# Events of one look that are told before Airflow has stored them. It gives up on those that take it five minutes.
+_MOST_EVENTS = 200
 
 
 class QuatrixFileTrigger(QuatrixTrigger):
@@ -67,10 +85,7 @@ class QuatrixFileTrigger(QuatrixTrigger):
 
     def fetchers(self) -> dict[Hashable, Callable[[float], Any]]:
         """Return what lists the folders."""
-        return {
-            (type(self), self.quatrix_conn_id, place): _FolderFetch(self.quatrix_conn_id, place)
-            for place in self.wanted.places
-        }
+        return dict(_fetcher(self.quatrix_conn_id, place) for place in self.wanted.places)
 
     def evaluate(self, answers: Sequence[Snapshot]) -> dict[str, Any] | None:
         """Return the payload of a success, with the files as ``found``, once there are any that fit.
@@ -108,3 +123,153 @@ class _FolderFetch:
 
             self._folder = ConnectionFolderPoller(self._conn_id, self._place)
         return self._folder.poll()
+
+
+def _fetcher(conn_id: str, place: Place) -> tuple[Hashable, _FolderFetch]:
+    """Return what lists a folder, and the key by which all who watch it share the listing."""
+    return (QuatrixFileTrigger, conn_id, place), _FolderFetch(conn_id, place)
+
+
+class QuatrixFileEventTrigger(BaseEventTrigger):
+    """Tells an asset of every file that is new or changed, again and again; for ``AssetWatcher`` on Airflow 3.
+
+    Each file is told at least once; whoever may not work twice on one knows it by its key, see
+    :mod:`airflow_provider_quatrix.hooks.arrivals`. What has been told is kept in the asset's state store, or in a
+    Variable on Airflow below 3.3 and where several assets share the trigger. Without any such memory all files in the
+    folder are told. All triggers that watch the same folder share one listing per interval. Arguments are no
+    templates, as there is no run to render them for.
+
+    The event's payload is ``{"path", "id", "size", "modified", "key"}``; ``modified`` is ISO 8601 in UTC.
+
+    :param path: path of a file, or a pattern such as ``/inbox/*.csv``; or several.
+    :param quatrix_conn_id: connection of type ``quatrix``.
+    :param glob: whether text is a pattern; default: if it holds wildcards.
+    :param newer_than: only files that were modified after this moment: a datetime with a time zone, the same as text
+        in ISO 8601, or a timedelta before now.
+    :param min_size: only files of at least so many bytes.
+    :param min_age: seconds (or a timedelta) for which nobody has written to the file, by the server's clock. Without,
+        a file may be told while it grows, and again when it is whole.
+    :param poll_interval: seconds (or a timedelta) between looks, at least 1.
+    :raises ValueError: an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        path: Any,
+        *,
+        quatrix_conn_id: str = DEFAULT_CONN_ID,
+        glob: bool | None = None,
+        newer_than: datetime | timedelta | str | None = None,
+        min_size: int = 0,
+        min_age: timedelta | float = 0.0,
+        poll_interval: timedelta | float = 60.0,
+    ) -> None:
+        if not hasattr(airflow.triggers.base, "BaseEventTrigger"):
+            raise AirflowException(
+                "QuatrixFileEventTrigger needs Airflow 3, as 2 has no asset watchers: use QuatrixFileSensor"
+            )
+        super().__init__()  # type: ignore[no-untyped-call]
+        if not isinstance(quatrix_conn_id, str) or not quatrix_conn_id:
+            raise ValueError(f"quatrix_conn_id is {quatrix_conn_id!r}: give the id of a connection as text")
+        if not (glob is None or isinstance(glob, bool)):
+            raise ValueError(f"glob is {glob!r}: give True, False or None")
+        for name, value in (("path", path), ("quatrix_conn_id", quatrix_conn_id), ("newer_than", newer_than)):
+            if is_rendered_later(value):
+                raise ValueError(f"{name} is {value!r}, a template: write it out, as a watcher belongs to no run")
+        sources = Sources.of(path, glob=glob, name="path")
+        if not sources.all:
+            raise ValueError("path is empty: give a path")
+        self.quatrix_conn_id = quatrix_conn_id
+        self.newer_than = newer_than.isoformat() if isinstance(newer_than, datetime) else newer_than
+        self.poll_interval = read_seconds("poll_interval", poll_interval, 1)
+        files = FileFilter(
+            newer_than=read_moment("newer_than", newer_than), min_size=read_size("min_size", min_size) or 0
+        )
+        self.wanted = FileCriteria(sources, files, read_seconds("min_age", min_age))
+        self.wanted.check()
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class's path and the arguments to build the trigger anew, the same at every parse."""
+        arguments = self._which() | {"min_age": self.wanted.min_age, "poll_interval": self.poll_interval}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
+
+    def _which(self) -> dict[str, Any]:
+        """Return the arguments that say which files are told."""
+        sources = self.wanted.sources.all
+        # Airflow takes a mapping within an argument for another one at every parse, so that all are texts.
+        glob = sources[0].is_pattern if len({each.is_pattern for each in sources}) == 1 else None
+        texts = [each.text if glob is not None or each.is_pattern else escape(each.text) for each in sources]
+        return {
+            "path": texts,
+            "quatrix_conn_id": self.quatrix_conn_id,
+            "glob": glob,
+            "newer_than": self.newer_than,
+            "min_size": self.wanted.files.min_size,
+        }
+
+    def shared_stream_key(self) -> Hashable:
+        """Return the folders that are watched, and how often; triggers with the same key share Airflow's stream."""
+        return type(self).__qualname__, self.quatrix_conn_id, self.wanted.places, self.poll_interval
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
+        """Return what looks into the folders, for Airflow that says when it has stored events.
+
+        :param kwargs: arguments of one of the triggers that share the stream.
+        """
+        from airflow_provider_quatrix.triggers.producer import LookProducer
+
+        return LookProducer(cls(**kwargs)._looks())
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Look]:
+        """Yield looks into the folders, for Airflow that does not say when it has stored events.
+
+        :param kwargs: arguments of one of the triggers that share the stream.
+        """
+        async with aclosing(cls(**kwargs)._looks()) as looks:
+            async for seen in looks:
+                yield Look(seen)
+
+    def _looks(self) -> AsyncGenerator[Mapping[Place, Snapshot], None]:
+        fetchers = {place: _fetcher(self.quatrix_conn_id, place) for place in self.wanted.places}
+        return looks_into(fetchers, self.quatrix_conn_id, self.poll_interval)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Tell of files, on Airflow without shared streams; the listings are shared all the same."""
+        looks = cast("AsyncGenerator[Look, None]", self.open_shared_stream(self.serialize()[1]))
+        async with aclosing(looks):
+            async for event in self.filter_shared_stream(looks):
+                yield event
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+        """Tell of the files that looks have seen, and keep what was told once Airflow has stored it.
+
+        :param shared_stream: the looks.
+        """
+        state = self._state()
+        arrivals: Arrivals | None = None
+        telling: list[tuple[Look, Batch]] = []
+        async for look in shared_stream:
+            if arrivals is None:
+                kept = await state.read()
+                if kept is None:
+                    continue
+                arrivals = Arrivals(self.wanted, kept)
+            for told, batch in telling:
+                if told.is_stored is not None:
+                    (arrivals.was_told if told.is_stored else arrivals.was_lost)(batch)
+            telling = [each for each in telling if each[0].is_stored is None]
+            batch = arrivals.news(look.seen, _MOST_EVENTS if look.says_when_stored else None)
+            if batch.files:
+                look.has_events = True
+                telling.append((look, batch))
+            for file in batch.files:
+                yield TriggerEvent(file)  # type: ignore[no-untyped-call]
+            await state.write(arrivals.kept)
+
+    def _state(self) -> EventState:
+        which = repr(sorted(self._which().items()))
+        name = checkpoint_name(which)
+        variable = checkpoint_name(which, repr(self.wanted.min_age), repr(self.poll_interval))
+        return EventState(getattr(self, "asset_state_store", None), name, variable, self.quatrix_conn_id)

@@ -4,11 +4,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
+from dag_runs import AIRFLOW_3
 from stopped_clock import fire, idle, pass_time, run, run_stopped
 
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
-from airflow_provider_quatrix.triggers.files import QuatrixFileTrigger
+from airflow_provider_quatrix.triggers.files import QuatrixFileEventTrigger, QuatrixFileTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,3 +187,9 @@ def test_a_corrected_password_needs_no_restart(
     payloads = run_stopped(try_again())
     assert [payload["status"] for payload in payloads] == ["failed", "success", "success", "success"]
     assert (quatrix_emulator.logins, quatrix_emulator.counters["rejected_logins"]) == (2, 1)
+
+
+@pytest.mark.skipif(AIRFLOW_3, reason="Airflow 3 has asset watchers; see test_file_events.py")
+def test_airflow_2_says_that_it_has_no_watchers() -> None:
+    with pytest.raises(AirflowException, match="needs Airflow 3, as 2 has no asset watchers: use QuatrixFileSensor"):
+        QuatrixFileEventTrigger("/in/*")

@@ -1,0 +1,110 @@
+"""Which files of watched folders are new or changed, and which of them have been told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_quatrix.transfer.folder_poller import FileAges, told_of
+from airflow_provider_quatrix.transfer.journal import mark
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_quatrix.transfer.folder_poller import FileCriteria, Place, Snapshot
+
+# What is kept has to fit into 64 KB. The oldest marks beyond are left out; their files are told again after a restart.
+_MOST_MARKS = 5000
+_MOST_AGES = 100
+
+
+def arrival_key(file_id: str, modified: str) -> str:
+    """Return what names a version of a file, the same whenever and by whomever it is told.
+
+    :param modified: ISO 8601 in UTC.
+    """
+    return f"{file_id}@{modified}"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files that are told together.
+
+    :param files: ``path``, ``id``, ``size``, ``modified`` and ``key`` of each, sorted by path.
+    :param marks: stand for them.
+    """
+
+    files: Sequence[dict[str, Any]] = ()
+    marks: frozenset[str] = frozenset()
+
+
+class Arrivals:
+    """Tells the files of watched folders that are new or changed.
+
+    A file is told for as long as it is not known that it was. What is known is kept by file, not by the newest time:
+    a file that is moved into the folder brings its old time with it, and would be behind any such mark. Files that are
+    no longer there are forgotten, so that what is kept grows with the folder, not with time.
+
+    :param wanted: which files are watched for.
+    :param kept: what :attr:`kept` was in an earlier process.
+    """
+
+    def __init__(self, wanted: FileCriteria, kept: str | None = None) -> None:
+        self._wanted = wanted
+        told, ages = _read(kept)
+        # In the order in which they were told.
+        self._told = dict.fromkeys(told)
+        self._telling: set[str] = set()
+        self._unchanged = FileAges(ages)
+
+    @property
+    def kept(self) -> str:
+        """What a later process has to know: which files were told, and since when files have a time in the future."""
+        ages = dict(list(self._unchanged.kept.items())[:_MOST_AGES])
+        return json.dumps({"told": " ".join(list(self._told)[-_MOST_MARKS:]), "unchanged": ages})
+
+    def news(self, seen: Mapping[Place, Snapshot], most: int | None = None) -> Batch:
+        """Return the files that have not been told, and note that they are being told.
+
+        :param seen: what there is, by place; places that could not be listed are missing.
+        :param most: this many at a time; ``None`` for all.
+        """
+        there = {
+            mark(entry.path, entry.file.id, entry.file.modified): (entry, now)
+            for entry, now in self._wanted.fitting(seen)
+        }
+        # A folder that is gone for a while takes nothing with it that would not be told again.
+        if all(place in seen and seen[place].now for place in self._wanted.places):
+            self._told = {of: None for of in self._told if of in there}
+            self._telling &= there.keys()
+        untold = {of: each for of, each in there.items() if of not in self._told and of not in self._telling}
+        self._unchanged.forget_others(entry.file for entry, _ in untold.values())
+        due = {
+            of: entry
+            for of, (entry, now) in untold.items()
+            if self._wanted.is_old_enough(entry.file, now, self._unchanged)
+        }
+        chosen = dict(list(due.items())[:most])
+        self._telling |= chosen.keys()
+        files = [told_of(entry) for entry in chosen.values()]
+        return Batch([file | {"key": arrival_key(file["id"], file["modified"])} for file in files], frozenset(chosen))
+
+    def was_told(self, batch: Batch) -> None:
+        """Note that the files of a batch have been told for certain."""
+        self._told |= dict.fromkeys(of for of in batch.marks if of in self._telling)
+        self._telling -= batch.marks
+
+    def was_lost(self, batch: Batch) -> None:
+        """Note that it is not certain whether the files of a batch were told; they will be told again."""
+        self._telling -= batch.marks
+
+
+def _read(kept: str | None) -> tuple[list[str], dict[str, list[float]]]:
+    try:
+        state = json.loads(kept or "")
+        return state["told"].split(), {
+            str(file_id): [float(number) for number in numbers] for file_id, numbers in state["unchanged"].items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return [], {}
