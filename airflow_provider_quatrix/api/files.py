@@ -15,7 +15,7 @@ from airflow_provider_quatrix.api.errors import (
 )
 from airflow_provider_quatrix.api.listing import read_listing
 from airflow_provider_quatrix.api.messages import Repeat, Request
-from airflow_provider_quatrix.api.models import FileKind, RemoteFile, UploadLink, byte_count
+from airflow_provider_quatrix.api.models import FileKind, FileOrigin, RemoteFile, UploadLink, byte_count
 from airflow_provider_quatrix.api.retry import may_repeat
 
 if TYPE_CHECKING:
@@ -100,6 +100,13 @@ class FilesApi:
         :raises QuatrixNotFound: there is none.
         """
         return RemoteFile.from_response(self._metadata(file_id, content=False))
+
+    def origin(self, file_id: str) -> FileOrigin:
+        """Return what the virus scanner has found in a file, and who uploaded it, by ``GET file/info/{id}``.
+
+        :raises QuatrixNotFound: there is none.
+        """
+        return FileOrigin.from_response(self._object("GET", f"file/info/{file_id}"))
 
     def children(self, folder_id: str) -> tuple[RemoteFile, ...]:
         """Return all direct children of a folder; the call has no paging.

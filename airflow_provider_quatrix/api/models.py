@@ -236,6 +236,26 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
+class FileOrigin:
+    """What the service knows of a file's content, from ``GET file/info/{id}``.
+
+    :param infected: what its virus scanner has found; empty if nothing, or if nothing is told.
+    :param uploader: e-mail address of who uploaded it, else their name; empty if that is not told.
+    """
+
+    infected: str
+    uploader: str
+
+    @classmethod
+    def from_response(cls, body: Mapping[str, Any]) -> FileOrigin:
+        """Read a response. Which members a person has in it is not published."""
+        found = body.get("antivirus_check")
+        person = body.get("action_role")
+        told = [_text(person.get(member)) for member in ("email", "name")] if isinstance(person, dict) else []
+        return cls("" if found in (None, False) else str(found), next(filter(None, told), ""))
+
+
+@dataclass(frozen=True)
 class Entry:
     """A file or folder and where it is.
 

@@ -12,6 +12,7 @@ from airflow_provider_quatrix.transfer.journal import mark
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_quatrix.api.models import Entry
     from airflow_provider_quatrix.transfer.folder_poller import FileCriteria, Place, Snapshot
 
 # What is kept has to fit into 64 KB. The oldest marks beyond are left out; their files are told again after a restart.
@@ -19,12 +20,10 @@ _MOST_MARKS = 5000
 _MOST_AGES = 100
 
 
-def arrival_key(file_id: str, modified: str) -> str:
-    """Return what names a version of a file, the same whenever and by whomever it is told.
-
-    :param modified: ISO 8601 in UTC.
-    """
-    return f"{file_id}@{modified}"
+def arrival_of(entry: Entry) -> dict[str, Any]:
+    """Return what is told of a file: what a sensor tells, and a key of this version, the same whenever it is told."""
+    told = told_of(entry)
+    return told | {"key": f"{told['id']}@{told['modified']}"}
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,7 @@ class Arrivals:
         }
         chosen = dict(list(due.items())[:most])
         self._telling |= chosen.keys()
-        files = [told_of(entry) for entry in chosen.values()]
-        return Batch([file | {"key": arrival_key(file["id"], file["modified"])} for file in files], frozenset(chosen))
+        return Batch([arrival_of(entry) for entry in chosen.values()], frozenset(chosen))
 
     def was_told(self, batch: Batch) -> None:
         """Note that the files of a batch have been told for certain."""

@@ -1,0 +1,135 @@
+"""Handles each file that a watcher has told once, though it may be told twice."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_quatrix.api.paths import join, split
+from airflow_provider_quatrix.api.stopping import Stop
+from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID
+from airflow_provider_quatrix.hooks.attempt import Attempt, checkpoint_name
+from airflow_provider_quatrix.hooks.failures import airflow_errors
+from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+from airflow_provider_quatrix.transfer.arrivals import arrival_of
+from airflow_provider_quatrix.transfer.claims import Arrival, Claims
+from airflow_provider_quatrix.transfer.parallel import run_all
+from airflow_provider_quatrix.transfer.results import Result
+from airflow_provider_quatrix.transfer.tree import RemoteTree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_quatrix.transfer.claims import Claimed
+
+log = logging.getLogger(__name__)
+
+# Files at a time. Each takes seven calls, one after the other.
+_AT_ONCE = 4
+
+
+class ClaimedArrivals(Result):
+    """What a run has claimed.
+
+    :ivar files: ``path``, ``id``, ``size``, ``modified``, ``key``, ``uploader`` and ``infected`` of each; ``uploader``
+        and ``infected`` are empty where the service does not tell them.
+    :ivar refused: the same of those that the service reports as infected.
+    """
+
+    files: list[dict[str, Any]]
+    refused: list[dict[str, Any]]
+
+
+def claim_arrivals(
+    events: Any, folder: str, *, quatrix_conn_id: str = DEFAULT_CONN_ID, refuse_infected: bool = True
+) -> ClaimedArrivals:
+    """Take the files of events out of the watched folder, so that no other run handles them.
+
+    Each file goes into a folder of its own below ``folder``; a run that gets the same event at the same moment, on
+    whatever host, goes without it. All tries of a task get the same files. Let the folder be none that is watched, and
+    let :func:`finish_arrivals` be the last step.
+
+    :param events: of an asset that :class:`~airflow_provider_quatrix.triggers.files.QuatrixFileEventTrigger` watches
+        for: asset events, as in ``triggering_asset_events[asset]``, or their payloads; one or several.
+    :param folder: where claimed files go; made where missing.
+    :param refuse_infected: ask the service what its virus scanner has found, which is a call per file.
+    :return: the files that are this run's alone.
+    :raises ValueError: an argument is wrong.
+    :raises AirflowException: a call has failed; a retry goes on.
+    """
+    arrivals = list({arrival.key: arrival for arrival in map(_arrival, _several(events))}.values())
+    _check_folder("folder", folder)
+    # Outside of tasks nobody tries again.
+    owner = checkpoint_name(Attempt.running().resume_key or uuid.uuid4().hex)[:16]
+    with airflow_errors(quatrix_conn_id):
+        claims = Claims(RemoteTree(QuatrixHook(quatrix_conn_id).client.files), folder, owner)
+        claimed = run_all(arrivals, lambda arrival: claims.claim(arrival, origin=refuse_infected), _AT_ONCE, Stop())
+    told = [_told(each) for each in claimed if each is not None]
+    log.info("Claimed %d of %d files; others have the rest, or it has gone", len(told), len(arrivals))
+    for file in told:
+        if file["infected"]:
+            uploader = file["uploader"] or "somebody"
+            log.error("Refused %s, uploaded by %s: Quatrix reports %s", file["path"], uploader, file["infected"])
+    return ClaimedArrivals(
+        files=[file for file in told if not file["infected"]], refused=[file for file in told if file["infected"]]
+    )
+
+
+def finish_arrivals(
+    claimed: Sequence[Mapping[str, Any]], target: str | None = None, *, quatrix_conn_id: str = DEFAULT_CONN_ID
+) -> list[dict[str, Any]]:
+    """Move files that were claimed to where they stay, and remove the folders of their claims.
+
+    :param claimed: of the result of :func:`claim_arrivals`: ``files`` or ``refused``.
+    :param target: folder that gets them, with a number where the name is taken; made where missing. ``None`` if the
+        run has moved or deleted them already.
+    :return: ``path``, ``id``, ``size``, ``modified`` and ``key`` of those that were moved.
+    :raises ValueError: an argument is wrong.
+    :raises AirflowException: a call has failed, or a file is still there and there is no target; a retry goes on.
+    """
+    if target is not None:
+        _check_folder("target", target)
+    for file in claimed:
+        if not isinstance(file, Mapping) or not {"path", "id"} <= file.keys() or len(split(str(file["path"]))) < 4:
+            raise ValueError(f"claimed holds {file!r}: give what claim_arrivals() has returned as files or refused")
+    with airflow_errors(quatrix_conn_id):
+        claims = Claims(RemoteTree(QuatrixHook(quatrix_conn_id).client.files), "/", "")
+        moved = run_all(
+            list(claimed), lambda file: claims.finish(str(file["path"]), str(file["id"]), target), _AT_ONCE, Stop()
+        )
+    return [arrival_of(entry) for entry in moved if entry is not None]
+
+
+def _told(claimed: Claimed) -> dict[str, Any]:
+    origin = claimed.origin
+    return arrival_of(claimed.entry) | {
+        "key": claimed.key,
+        "uploader": origin.uploader if origin is not None else "",
+        "infected": origin.infected if origin is not None else "",
+    }
+
+
+def _several(events: Any) -> Iterable[Any]:
+    is_one = isinstance(events, Mapping) or hasattr(events, "extra") or not isinstance(events, Iterable)
+    return [events] if is_one or isinstance(events, str) else events
+
+
+def _arrival(event: Any) -> Arrival:
+    extra = event.get("extra", event) if isinstance(event, Mapping) else getattr(event, "extra", None)
+    payload = extra.get("payload", extra) if isinstance(extra, Mapping) else None
+    if not isinstance(payload, Mapping) or not all(
+        isinstance(payload.get(name), str) and payload[name] for name in ("path", "id", "key")
+    ):
+        raise ValueError(
+            f"events holds {event!r}: give events that QuatrixFileEventTrigger has made, or their payloads, which have "
+            "path, id and key"
+        )
+    return Arrival(payload["path"], payload["id"], payload["key"])
+
+
+def _check_folder(name: str, folder: object) -> None:
+    if not isinstance(folder, str) or not folder.strip("/"):
+        raise ValueError(f"{name} is {folder!r}: give the path of a folder below the home folder, such as /processing/")
+    join(split(folder))
