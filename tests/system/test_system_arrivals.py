@@ -1,0 +1,72 @@
+"""Files that start DAG runs, in a whole Airflow."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testing.airflow_settings import AIRFLOW_3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from system_accounts import Account
+
+    from airflow_provider_quatrix.emulator.client import EmulatorClient
+    from testing.airflow_process import AirflowProcess
+
+DAG_ID = "system_arrivals"
+LISTING = ("GET", "file/metadata/{id}")
+
+pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers")
+
+
+@pytest.fixture
+def watched(
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
+) -> Iterator[Account]:
+    """An account whose folder is watched while the test runs, and no longer."""
+    account = make_account(DAG_ID)
+    quatrix_emulator.make_folder(account.email, "/in")
+    file = airflow.dags_folder / f"{DAG_ID}.py"
+    airflow.unpause(DAG_ID)
+    # Airflow finds out what is to be watched when it reads the file.
+    file.touch()
+    airflow.wait_until(lambda: quatrix_emulator.calls(*LISTING) >= 2, "the folder is watched", 90)
+    yield account
+    airflow.patch(f"dags/{DAG_ID}", {"is_paused": True})
+    file.touch()
+
+    def is_over() -> bool:
+        before = quatrix_emulator.calls(*LISTING)
+        time.sleep(3)
+        return quatrix_emulator.calls(*LISTING) == before
+
+    airflow.wait_until(is_over, "the folder is no longer watched", 90)
+
+
+@pytest.mark.timeout(300)
+def test_a_dropped_file_starts_a_run_that_handles_it_once(
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, watched: Account
+) -> None:
+    def runs() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = airflow.get(f"dags/{DAG_ID}/dagRuns")["dag_runs"]
+        return found
+
+    def done() -> list[str]:
+        return [entry["path"] for entry in quatrix_emulator.files(watched.email) if entry["type"] == "F"]
+
+    assert runs() == []
+    for number in range(3):
+        quatrix_emulator.put_file(watched.email, f"/in/{number}.csv", b"1")
+        wanted = [f"/done/{each}.csv" for each in range(number + 1)]
+        airflow.wait_until(lambda wanted=wanted: done() == wanted, "the file is handled", 90)
+    airflow.wait_until(lambda: {run["state"] for run in runs()} == {"success"}, "the runs have ended", 60)
+    assert {run["run_type"] for run in runs()} == {"asset_triggered"}
+    assert 1 <= len(runs()) <= 3
+    events = airflow.get("assets/events", limit=100)["asset_events"]
+    told = [event["extra"]["payload"] for event in events if "payload" in event["extra"]]
+    assert sorted(each["path"] for each in told) == [f"/in/{number}.csv" for number in range(3)]
+    assert quatrix_emulator.logins == 1
