@@ -13,7 +13,6 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID, is_rendered_later
 from airflow_provider_quatrix.hooks.attempt import checkpoint_name
-from airflow_provider_quatrix.transfer.arrivals import Arrivals
 from airflow_provider_quatrix.transfer.filters import FileFilter, read_moment, read_seconds, read_size
 from airflow_provider_quatrix.transfer.folder_poller import FileAges, FileCriteria
 from airflow_provider_quatrix.transfer.patterns import Sources, escape
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from airflow.triggers.shared_stream import SharedStreamProducer
 
     from airflow_provider_quatrix.hooks.folder_poller import ConnectionFolderPoller
-    from airflow_provider_quatrix.transfer.arrivals import Batch
+    from airflow_provider_quatrix.transfer.arrivals import Arrivals, Batch
     from airflow_provider_quatrix.transfer.folder_poller import Place, Snapshot
 
 # Events of one look that are told before Airflow has stored them. It gives up on those that take it five minutes.
@@ -255,6 +254,9 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
                 kept = await state.read()
                 if kept is None:
                     continue
+                # What it imports was loaded by the thread that has looked.
+                from airflow_provider_quatrix.transfer.arrivals import Arrivals
+
                 arrivals = Arrivals(self.wanted, kept)
             for told, batch in telling:
                 if told.is_stored is not None:

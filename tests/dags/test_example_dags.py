@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
 FOLDER = Path(__file__).parents[2] / "dags"
 FILES = sorted(path.name for path in FOLDER.glob("*.py"))
 needs_people = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow asks people since 3.1 only")
+needs_watchers = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow has asset watchers since 3.0 only")
 
 # Reads files, in a process that can reach no host and knows no connection. Says which DAGs and heavy modules it found.
 READ = """
@@ -80,7 +81,7 @@ def read(names: list[str]) -> tuple[set[str], list[str]]:
 def test_all_files_are_read_without_network_connection_or_warning() -> None:
     expected = {Path(name).stem for name in FILES}
     if not AIRFLOW_3:
-        expected.remove("quatrix_person_in_the_loop")
+        expected -= {"quatrix_person_in_the_loop", "quatrix_arrivals"}
     assert read(FILES)[0] == expected
 
 
@@ -180,3 +181,15 @@ def test_nobody_is_asked_where_nothing_is_blocked(quatrix_emulator: EmulatorClie
         "work": "success",
     }
     assert quatrix_emulator.logins == 1
+
+
+@needs_watchers
+def test_an_asset_is_watched_for_and_a_run_without_events_has_nothing_to_do(quatrix_emulator: EmulatorClient) -> None:
+    dag = example("quatrix_arrivals")
+    (asset,) = dag.timetable.asset_condition.objects
+    (watcher,) = asset.watchers
+    assert watcher.trigger.serialize()[1]["path"] == ["/partner/drop/*.csv"]
+    quatrix_emulator.put_file(EMAIL, "/partner/drop/a.csv", b"1")
+    outcome = run(dag)
+    assert outcome.states == {"claim": "success", "handle": "success", "finish": "success"}
+    assert [entry["path"] for entry in quatrix_emulator.files(EMAIL) if entry["type"] == "F"] == ["/partner/drop/a.csv"]

@@ -64,6 +64,21 @@ def test_an_infected_file_is_refused_and_its_uploader_named(
     assert len([path for path in files(quatrix_emulator) if path.startswith("/quarantine/")]) == 1
 
 
+def test_a_file_costs_seven_calls_to_claim_and_seven_to_finish(quatrix_emulator: EmulatorClient) -> None:
+    for number in range(10):
+        quatrix_emulator.put_file(EMAIL, f"/in/{number}", b"1")
+    quatrix_emulator.make_folder(EMAIL, "/work")
+    quatrix_emulator.make_folder(EMAIL, "/done")
+    told = payloads(*(f"/in/{number}" for number in range(10)))
+    before = quatrix_emulator.requests
+    claimed = claim_arrivals(told, "/work")
+    # Each of the two folders is looked up once more.
+    assert quatrix_emulator.requests - before <= 7 * 10 + 2
+    before = quatrix_emulator.requests
+    finish_arrivals(claimed.files, "/done")
+    assert quatrix_emulator.requests - before <= 7 * 10 + 2
+
+
 def test_nobody_asks_for_viruses_where_that_is_not_wanted(quatrix_emulator: EmulatorClient) -> None:
     quatrix_emulator.put_file(EMAIL, "/in/a.csv", b"1")
     claimed = claim_arrivals(payloads("/in/a.csv"), "/work", refuse_infected=False)
