@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Files at a time. Each takes seven calls, one after the other.
+# Files at a time, each of which takes several calls, one after the other.
 _AT_ONCE = 4
 
 
@@ -54,7 +54,8 @@ def claim_arrivals(
     :param events: of an asset that :class:`~airflow_provider_quatrix.triggers.files.QuatrixFileEventTrigger` watches
         for: asset events, as in ``triggering_asset_events[asset]``, or their payloads; one or several.
     :param folder: where claimed files go; made where missing.
-    :param refuse_infected: ask the service what its virus scanner has found, which is a call per file.
+    :param refuse_infected: ask the service what its virus scanner says, which is a call per file; a file of which it
+        says anything is refused.
     :return: the files that are this run's alone.
     :raises ValueError: an argument is wrong.
     :raises AirflowException: a call has failed; a retry goes on.
