@@ -49,6 +49,8 @@ if AssetWatcher is not None:
 
             return claim_arrivals(triggering_asset_events[orders], "/partner/processing")
 
+        # [END howto_claim_arrivals]
+
         @task
         def handle(files: list[dict[str, Any]]) -> int:
             """Work on files that no other run has."""
@@ -56,6 +58,7 @@ if AssetWatcher is not None:
 
             return sum(QuatrixHook().stat(file["path"]).size for file in files)
 
+        # [START howto_finish_arrivals]
         @task
         def finish(claimed: dict[str, list[dict[str, Any]]]) -> list[str]:
             """Put the files aside, and those with a virus elsewhere."""
@@ -65,6 +68,7 @@ if AssetWatcher is not None:
             refused = finish_arrivals(claimed["refused"], "/partner/quarantine")
             return [file["path"] for file in (*done, *refused)]
 
+        # [END howto_finish_arrivals]
+
         claimed = claim()
         handle(claimed["files"]) >> finish(claimed)
-        # [END howto_claim_arrivals]
