@@ -258,10 +258,11 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
                 from airflow_provider_quatrix.transfer.arrivals import Arrivals
 
                 arrivals = Arrivals(self.wanted, kept)
-            for told, batch in telling:
-                if told.is_stored is not None:
-                    (arrivals.was_told if told.is_stored else arrivals.was_lost)(batch)
-            telling = [each for each in telling if each[0].is_stored is None]
+            outcomes = [(told.is_stored, told, batch) for told, batch in telling]
+            for is_stored, _, batch in outcomes:
+                if is_stored is not None:
+                    (arrivals.was_told if is_stored else arrivals.was_lost)(batch)
+            telling = [(told, batch) for is_stored, told, batch in outcomes if is_stored is None]
             batch = arrivals.news(look.seen, _MOST_EVENTS if look.says_when_stored else None)
             if batch.files:
                 look.has_events = True
