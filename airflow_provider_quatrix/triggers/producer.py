@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from airflow.triggers.shared_stream import SharedStreamProducer
-
 from airflow_provider_quatrix.triggers.looks import Look
+
+try:
+    from airflow.triggers.shared_stream import SharedStreamProducer
+except ImportError:  # Airflow below 3.3, which asks for none
+    SharedStreamProducer = object  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
