@@ -109,12 +109,13 @@ class ApiCaller:
         """Return a text without secrets."""
         return self._transport.redactor(text)
 
-    def hide(self, key: str) -> None:
-        """Keep an upload key or a link out of messages.
+    def hide(self, key: str, *, announce: bool = False) -> None:
+        """Keep an upload key, a link or the id of a share out of messages.
 
-        There are many, and they live for minutes, so the host application's masking is not told.
+        :param announce: tell the host application's masking too. Not of keys and links of single files: they are many,
+            and live for minutes.
         """
-        self._transport.redactor.add(key, announce=False)
+        self._transport.redactor.add(key, announce=announce)
 
     def observe(self, observer: Observer) -> None:
         """Tell an observer all further responses and repetitions."""

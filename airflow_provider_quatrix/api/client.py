@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_quatrix.api.auth import Credentials
 from airflow_provider_quatrix.api.authorization import FixedSession
 from airflow_provider_quatrix.api.caller import ApiCaller
+from airflow_provider_quatrix.api.contacts import ContactsApi
 from airflow_provider_quatrix.api.files import FilesApi
 from airflow_provider_quatrix.api.models import ApiKey, Profile, Quota
 from airflow_provider_quatrix.api.session import SessionCalls
+from airflow_provider_quatrix.api.shares import SharesApi
+from airflow_provider_quatrix.api.tracking import TrackingApi
 from airflow_provider_quatrix.api.transport import Transport
 
 if TYPE_CHECKING:
@@ -25,11 +28,17 @@ class QuatrixClient(ApiCaller):
 
     :param authorizer: knows the user's credentials: a session or an API key.
     :ivar files: the calls for files and folders.
+    :ivar shares: the calls for shares, quicklinks and requests for files.
+    :ivar contacts: the calls for people outside.
+    :ivar tracking: the calls that tell what became of shares.
     """
 
     def __init__(self, transport: Transport, authorizer: Authorizer) -> None:
         super().__init__(transport, authorizer)
         self.files = FilesApi(self)
+        self.shares = SharesApi(self)
+        self.contacts = ContactsApi(self)
+        self.tracking = TrackingApi(self)
 
     @classmethod
     def connect(

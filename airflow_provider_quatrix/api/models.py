@@ -144,32 +144,34 @@ class FileKind(Enum):
 _FIRST_TIME, _LAST_TIME = -62135596800.0, 253402300799.0
 
 
-def _text(value: object) -> str:
+def read_text(value: object) -> str:
+    """Return a text; empty if the value is none."""
     return value if isinstance(value, str) else ""
 
 
-def _number(value: object) -> float | None:
+def read_number(value: object) -> float | None:
+    """Return a finite number; ``None`` if the value is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if isinstance(value, int) or math.isfinite(value) else None
 
 
-def _time(value: object) -> float | None:
+def read_time(value: object) -> float | None:
     """Return a Unix time; ``None`` if the value is none."""
-    number = _number(value)
+    number = read_number(value)
     return None if number is None or not _FIRST_TIME <= number <= _LAST_TIME else float(number)
 
 
 def byte_count(value: object) -> int | None:
     """Return a number of bytes; ``None`` if the value is none."""
-    number = _number(value)
+    number = read_number(value)
     return None if number is None or number < 0 or number != int(number) else int(number)
 
 
 def _problem(body: Mapping[str, Any], kind: FileKind) -> str:
-    if not _text(body.get("id")):
+    if not read_text(body.get("id")):
         return f"has the id {in_short(body.get('id'))}"
-    if not is_path_name(_text(body.get("name"))):
+    if not is_path_name(read_text(body.get("name"))):
         return f"has the name {in_short(body.get('name'))}"
     if kind is FileKind.FILE and byte_count(body.get("size")) is None:
         return f"has the size {in_short(body.get('size'))}"
@@ -204,15 +206,15 @@ class RemoteFile:
         """Read a response; members that are absent or wrong become empty."""
         kind = FileKind(body.get("type"))
         times = [body[member] for member in ("modified_ms", "modified") if body.get(member) is not None]
-        modified = next((time for time in map(_time, times) if time is not None), None)
+        modified = next((time for time in map(read_time, times) if time is not None), None)
         return cls(
-            id=_text(body.get("id")),
-            parent_id=_text(body.get("parent_id")),
-            name=_text(body.get("name")),
+            id=read_text(body.get("id")),
+            parent_id=read_text(body.get("parent_id")),
+            name=read_text(body.get("name")),
             kind=kind,
             size=byte_count(body.get("size")) or 0,
             modified=modified or 0.0,
-            created=_time(body.get("created")) or 0.0,
+            created=read_time(body.get("created")) or 0.0,
             problem=_problem(body, kind),
             odd_time=in_short(times[0]) if times and modified is None else "",
         )
