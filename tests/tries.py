@@ -35,5 +35,8 @@ def _in_try(name: str) -> Any:
     return call
 
 
-for _name in ("upload", "download", "transfer", "move_many", "copy_many", "delete", "make_directory"):
+for _name in (
+    *("upload", "download", "transfer", "move_many", "copy_many", "delete", "make_directory"),
+    *("share", "request_files"),
+):
     setattr(TriedHook, _name, _in_try(_name))

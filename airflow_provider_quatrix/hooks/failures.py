@@ -24,6 +24,7 @@ from airflow_provider_quatrix.api.errors import (
 )
 from airflow_provider_quatrix.api.paths import InvalidPathError
 from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
+from airflow_provider_quatrix.hooks.share_arguments import InvalidShareError
 from airflow_provider_quatrix.transfer.error_context import described
 from airflow_provider_quatrix.transfer.failures import needs_a_person
 
@@ -36,7 +37,7 @@ def is_final(error: Exception) -> bool:
 
     :return: ``True`` if a person has to do something first.
     """
-    return isinstance(error, InvalidConnectionError) or needs_a_person(error)
+    return isinstance(error, InvalidConnectionError | InvalidShareError) or needs_a_person(error)
 
 
 def advice(error: Exception, conn_id: str) -> str:
@@ -79,7 +80,7 @@ def airflow_errors(conn_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except (QuatrixError, InvalidConnectionError, InvalidPathError, OSError) as error:
+    except (QuatrixError, InvalidConnectionError, InvalidPathError, InvalidShareError, OSError) as error:
         kind = AirflowFailException if is_final(error) else AirflowException
         # Without "from None" the log would show the chain of exceptions that led here, below the one clear line.
         raise kind(f"{described(error).rstrip('.')}. {advice(error, conn_id)}".rstrip()) from None

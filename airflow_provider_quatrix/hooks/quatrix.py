@@ -31,7 +31,7 @@ from airflow_provider_quatrix.hooks.connection import (
 from airflow_provider_quatrix.hooks.failures import Trial, failed_stage
 from airflow_provider_quatrix.hooks.metrics import Metrics
 from airflow_provider_quatrix.hooks.parsing import dag_file_line
-from airflow_provider_quatrix.hooks.storage import StorageCalls
+from airflow_provider_quatrix.hooks.shares import ShareCalls
 from airflow_provider_quatrix.sessions.broker import SessionBroker
 from airflow_provider_quatrix.sessions.checkpoints import EncryptedCheckpoint, all_checkpoints
 from airflow_provider_quatrix.sessions.cipher import RecordCipher
@@ -64,7 +64,7 @@ class UnknownConnectionError(InvalidConnectionError, AirflowNotFoundException):
         return str(self)
 
 
-class QuatrixHook(StorageCalls, BaseHook):
+class QuatrixHook(ShareCalls, BaseHook):
     """Calls Quatrix with an Airflow connection and the one session that all its tasks share.
 
     :param quatrix_conn_id: connection of type ``quatrix``.

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
     from airflow_provider_quatrix.transfer.filters import Moment, Patterns
 
 # Text, a path, or an earlier result, which is a mapping with ``path``. An XComArg of the operators stands for any of
 # them.
 Path = str | PathLike[str] | Mapping[str, Any]
 Paths = Path | Sequence[Path]
+# E-mail addresses; text may hold several.
+Emails = str | Sequence[str]
+# When something begins or ends: a timedelta is from now on, text is ISO 8601.
+Deadline = datetime | timedelta | str | None
+# What a share has returned, or the reference in it.
+Share = str | Mapping[str, Any]
 Callbacks = Callable[[Any], None] | Sequence[Callable[[Any], None]] | None
 
 

@@ -295,3 +295,61 @@ class ApiKeyResult(Result):
     def of(cls, key: ApiKey) -> Self:
         """Return what is told of a key."""
         return cls._with_members_of(key)
+
+
+class ShareResult(Result):
+    """A share or quicklink that was made, without anything that opens it.
+
+    :ivar reference: encrypted; the connection that has made the share can use it.
+    :ivar kind: ``share`` or ``quicklink``.
+    :ivar files: ``path``, ``id``, ``kind``, ``size`` and ``modified`` of each file or folder.
+    :ivar recipients: e-mail addresses.
+    :ivar share_type: ``tracked``, ``restricted`` or ``public``.
+    :ivar activates: ISO 8601 in UTC, ``None`` for at once.
+    :ivar expires: ISO 8601 in UTC, ``None`` for never.
+    :ivar pin_protected: a recipient has to enter a PIN.
+    """
+
+    reference: str
+    kind: str
+    files: list[FileResult]
+    recipients: list[str]
+    subject: str
+    share_type: str
+    activates: str | None
+    expires: str | None
+    pin_protected: bool
+
+
+class RequestResult(Result):
+    """A request for files that was made, without anything that opens it.
+
+    :ivar reference: encrypted; the connection that has made the request can use it.
+    :ivar kind: ``request``.
+    :ivar folder: path of the folder that gets the files.
+    :ivar recipients: e-mail addresses.
+    """
+
+    reference: str
+    kind: str
+    folder: str
+    recipients: list[str]
+
+
+class DownloadResult(Result):
+    """One download of a shared file.
+
+    :ivar recipient: e-mail address; empty where only the address on the network is known.
+    :ivar address: on the network.
+    :ivar file: its name.
+    :ivar size: bytes.
+    :ivar seconds: how long it took.
+    :ivar time: ISO 8601 in UTC.
+    """
+
+    recipient: str
+    address: str
+    file: str
+    size: int
+    seconds: float
+    time: str

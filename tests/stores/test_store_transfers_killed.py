@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from forked import status_of_child
+from killed_tries import KILLED, FileNotes, kill_at_call
 from tries import TriedHook
 
-from airflow_provider_quatrix.api.client import QuatrixClient
 from airflow_provider_quatrix.api.files import FilesApi
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.pytest_plugin import EMAIL
@@ -27,48 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.pytest_plugin import QuatrixConnection
 
 FILES = {f"{'deep/' if number % 3 else ''}{number}.bin": random.Random(number).randbytes(1000) for number in range(8)}  # noqa: S311
-KILLED = 9
-
-
-class FileNotes:
-    """Notes in a file, where the next process finds them."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self) -> str | None:
-        return self._path.read_text() if self._path.exists() else None
-
-    def write(self, text: str) -> None:
-        # As a whole, as a Variable is written, since the process may end at any moment.
-        new = self._path.with_suffix(f".{threading.get_ident()}")
-        new.write_text(text)
-        new.replace(self._path)
-
-    def delete(self) -> None:
-        self._path.unlink(missing_ok=True)
-
-
-def kill_at_call(number: int, *, carried_out: bool) -> None:
-    """Let this process end at one of its calls, before it is sent or when it is answered."""
-    calls = 0
-
-    def counted(name: str) -> None:
-        method = getattr(QuatrixClient, name)
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls != number:
-                return method(*arguments, **options)
-            if carried_out:
-                method(*arguments, **options)
-            os._exit(KILLED)
-
-        setattr(QuatrixClient, name, call)
-
-    for name in ("call", "send", "open"):
-        counted(name)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -1,0 +1,291 @@
+"""Shares, and asks for files, once for all tries of a task, also when a worker dies before it can say so.
+
+What is going to be made is written down before the call. A retry that finds such a note without a result looks in the
+sender's list for what is like it and was not there before.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_quatrix.api.errors import QuatrixApiError, QuatrixError, QuatrixNotFound, QuatrixPermissionDenied
+from airflow_provider_quatrix.api.retry import is_outage
+from airflow_provider_quatrix.hooks.share_arguments import iso_time
+from airflow_provider_quatrix.hooks.share_references import ShareKind
+from airflow_provider_quatrix.transfer.error_context import OF_THE_ACCOUNT
+from airflow_provider_quatrix.transfer.journal import mark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_quatrix.api.client import QuatrixClient
+    from airflow_provider_quatrix.api.share_models import TrackedShare
+    from airflow_provider_quatrix.transfer.checkpoint import Checkpoint
+
+log = logging.getLogger(__name__)
+
+# Seconds that the mail of a share may take to appear in the activity log, for a try that finds the share there.
+MAIL_SECONDS = 20.0
+_MAIL_PAUSE = 2.0
+# Seconds by which the times of a share and of its entries in the activity log may differ.
+_LOG_SLACK = 60.0
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What tells the share of a task from others.
+
+    :param owner_id: user who shares.
+    :param emails: addresses of the recipients, in lower case.
+    :param names: of the files, sorted.
+    :param folder_id: that gets the files of a request.
+    :param mails: the call itself tells the recipients, and not a job that goes on by itself.
+    """
+
+    kind: ShareKind
+    owner_id: str
+    subject: str = ""
+    emails: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    folder_id: str = ""
+    mails: bool = True
+
+    @property
+    def is_request(self) -> bool:
+        """Whether files are asked for."""
+        return self.kind is ShareKind.REQUEST
+
+    def may_be(self, entry: TrackedShare) -> bool:
+        """Tell whether an entry of the sender's list is like it."""
+        return (
+            entry.is_request == self.is_request
+            and entry.owner_id in ("", self.owner_id)
+            and {email.lower() for email in entry.emails} == set(self.emails)
+            # Requests have no subject, and nobody knows what the service makes of an empty one.
+            and (self.is_request or not self.subject.strip() or entry.subject.strip() == self.subject.strip())
+        )
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made.
+
+    :param id: makes the link.
+    :param link: the page that it leads to; empty where the service did not tell.
+    :param activates: Unix time; ``None`` for at once.
+    :param expires: Unix time; ``None`` for never.
+    :param shown: what the task tells of it.
+    """
+
+    id: str = field(repr=False)
+    link: str = field(default="", repr=False)
+    activates: float | None = None
+    expires: float | None = None
+    shown: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Something to be made.
+
+    :param wanted: how it will be, without id and link.
+    :param send: makes it.
+    """
+
+    sought: Sought
+    wanted: Made
+    send: Callable[[], Made]
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What the tries know.
+
+    :param wanted: how it will be, without id and link.
+    :param before: marks of what was like it before.
+    :param discarded: marks of what was made by half, and ended by a later try.
+    :param made: what was made, once that is known.
+    """
+
+    sought: Sought
+    wanted: Made
+    before: tuple[str, ...] = ()
+    discarded: tuple[str, ...] = ()
+    made: Made | None = None
+
+    @classmethod
+    def read(cls, text: str | None) -> _Note | None:
+        try:
+            kept: dict[str, Any] = json.loads(text or "")
+            sought = kept["sought"]
+            lists = {name: tuple(sought[name]) for name in ("emails", "names")}
+            return cls(
+                Sought(**{**sought, "kind": ShareKind(sought["kind"]), **lists}),
+                Made(**kept["wanted"]),
+                tuple(kept["before"]),
+                tuple(kept["discarded"]),
+                None if kept["made"] is None else Made(**kept["made"]),
+            )
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+class OnceOnly:
+    """Makes something once for all tries of a task.
+
+    :param checkpoint: keeps what the tries know; ``None`` outside of tasks, where there is no other try.
+    :param is_retry: an earlier try may have made it.
+    :param last_try: no retry follows.
+    """
+
+    def __init__(
+        self, client: QuatrixClient, checkpoint: Checkpoint | None, *, is_retry: bool = False, last_try: bool = False
+    ) -> None:
+        self._client = client
+        self._checkpoint = checkpoint
+        self._is_retry = is_retry
+        self._last_try = last_try
+
+    def make(self, plan: Callable[[], Order]) -> Made:
+        """Make it, or return what an earlier try has made.
+
+        :param plan: looks up what is needed; not called if nothing is left to do.
+        """
+        discarded: tuple[str, ...] = ()
+        note = _Note.read(self._checkpoint.read()) if self._is_retry and self._checkpoint is not None else None
+        if note is not None:
+            made = note.made or self._settled(note)
+            if made is not None:
+                log.info("An earlier try has done it; nothing is sent again")
+                return made
+            discarded = note.discarded
+        order = plan()
+        if self._checkpoint is None:
+            return order.send()
+        note = _Note(order.sought, order.wanted, self._before(order.sought), discarded)
+        self._write(note)
+        try:
+            made = order.send()
+        except OF_THE_ACCOUNT:
+            raise
+        except QuatrixError as error:
+            found = self._after_failure(note, error)
+            if found is None:
+                raise
+            made = found
+        self._write(replace(note, made=made))
+        return made
+
+    def _before(self, sought: Sought) -> tuple[str, ...]:
+        """Return marks of what is like it by now."""
+        try:
+            return tuple(mark(each.id) for each in self._client.tracking.shares() if sought.may_be(each))
+        except QuatrixPermissionDenied:
+            # Then a retry may not look either, and fails, rather than do it twice.
+            log.warning("The account may not list its shares: if the worker dies now, a retry asks for a person")
+            return ()
+
+    def _settled(self, note: _Note) -> Made | None:
+        """Return what an earlier try has made without noting it; what was made by half is ended."""
+        self._end_discarded(note)
+        found = self._found(note)
+        if found is None:
+            return None
+        if not found.revoked and self._is_mailed_by_now(note.sought, found) is False:
+            self._discard(note, found)
+            return None
+        return self._adopted(note, found)
+
+    def _end_discarded(self, note: _Note) -> None:
+        """End what an earlier try was about to end."""
+        for entry in self._client.tracking.shares() if note.discarded else ():
+            if mark(entry.id) in note.discarded and not entry.revoked:
+                self._end(note, entry)
+
+    def _after_failure(self, note: _Note, error: QuatrixError) -> Made | None:
+        """Return what was made although the call has failed."""
+        refused = isinstance(error, QuatrixApiError)
+        try:
+            found = self._found(note)
+            if found is None:
+                if refused and not is_outage(error) and self._checkpoint is not None:
+                    self._checkpoint.delete()
+                return None
+            is_mailed = self._is_mailed(note.sought, found)
+            if is_mailed or (is_mailed is None and not refused):
+                return self._adopted(note, found)
+            # Where only the answer was lost, the mail may be on its way yet. A retry looks again.
+            if refused or self._last_try:
+                self._discard(note, found)
+        except QuatrixError as another:
+            log.warning("Whether something was made cannot be told now (%s); the next try looks", another)
+        return None
+
+    def _found(self, note: _Note) -> TrackedShare | None:
+        known = {*note.before, *note.discarded}
+        for entry in self._client.tracking.shares():
+            if note.sought.may_be(entry) and mark(entry.id) not in known and self._is(note.sought, entry):
+                return entry
+        return None
+
+    def _is(self, sought: Sought, entry: TrackedShare) -> bool:
+        """Tell whether something like it is it."""
+        try:
+            if sought.is_request:
+                return self._client.shares.return_info(entry.id).folder_id == sought.folder_id
+            return tuple(sorted(file.name for file in self._client.tracking.files(entry.id))) == sought.names
+        except (QuatrixNotFound, QuatrixPermissionDenied):
+            # Nothing more is known of it, as of one that has ended.
+            return True
+
+    def _is_mailed_by_now(self, sought: Sought, entry: TrackedShare) -> bool | None:
+        """Tell the same as :meth:`_is_mailed`, but give the mail some time."""
+        ends = time.monotonic() + MAIL_SECONDS
+        while (is_mailed := self._is_mailed(sought, entry)) is False and time.monotonic() < ends:
+            time.sleep(_MAIL_PAUSE)
+        return is_mailed
+
+    def _is_mailed(self, sought: Sought, entry: TrackedShare) -> bool | None:
+        """Tell whether the recipients were told; ``None`` if the activity log does not say."""
+        if not sought.mails:
+            return True
+        try:
+            log_since = self._client.tracking.activity(start=max(0.0, entry.created - _LOG_SLACK))
+            about = [each for each in log_since if each.is_about(entry.id)]
+        except (QuatrixNotFound, QuatrixPermissionDenied):
+            return None
+        return any(each.action == "sent-email" for each in about) if about else None
+
+    def _adopted(self, note: _Note, entry: TrackedShare) -> Made:
+        ends, shown = entry.expires or note.wanted.expires, note.wanted.shown
+        if "expires" in shown:
+            shown = shown | {"expires": iso_time(ends)}
+        made = replace(note.wanted, id=entry.id, expires=ends, shown=shown)
+        self._write(replace(note, made=made))
+        return made
+
+    def _discard(self, note: _Note, entry: TrackedShare) -> None:
+        log.warning("An earlier call has made it, but has told nobody: it is revoked")
+        self._write(replace(note, discarded=(*note.discarded, mark(entry.id))))
+        self._end(note, entry)
+
+    def _end(self, note: _Note, entry: TrackedShare) -> None:
+        with suppress(QuatrixNotFound):
+            revoke(self._client, note.sought.kind, entry.id)
+
+    def _write(self, note: _Note) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.write(json.dumps(asdict(note)))
+
+
+def revoke(client: QuatrixClient, kind: ShareKind, share_id: str) -> None:
+    """End a share, quicklink or request."""
+    if kind is ShareKind.QUICKLINK:
+        client.shares.revoke_quicklink(share_id)
+    else:
+        client.shares.revoke_share(share_id)
