@@ -48,6 +48,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{package}.operators.cleanup",
                     f"{package}.operators.files",
                     f"{package}.operators.session",
+                    f"{package}.operators.shares",
                     f"{package}.operators.transfer",
                 ],
             }
@@ -55,7 +56,11 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [
             {
                 "integration-name": "Quatrix",
-                "python-modules": [f"{package}.sensors.captcha", f"{package}.sensors.files"],
+                "python-modules": [
+                    f"{package}.sensors.captcha",
+                    f"{package}.sensors.files",
+                    f"{package}.sensors.shares",
+                ],
             }
         ],
         "triggers": [
@@ -65,6 +70,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{package}.triggers.captcha",
                     f"{package}.triggers.files",
                     f"{package}.triggers.session",
+                    f"{package}.triggers.shares",
                 ],
             }
         ],

@@ -25,6 +25,8 @@ CLASSES = {
     if isinstance(value, type) and value.__module__ == module and not name.startswith("_")
 }
 MIRROR = {"if_exists": "update", "delete_extra": True, "create_parents": True}
+# Stands for a quicklink that somebody has downloaded.
+SHARED = "<shared>"
 # The arguments of each, where {} is a local folder, and what it gives: a value, or the number of its results.
 CALLS: dict[str, list[tuple[dict[str, Any], Any]]] = {
     "QuatrixLoginOperator": [({}, 4)],
@@ -46,6 +48,13 @@ CALLS: dict[str, list[tuple[dict[str, Any], Any]]] = {
     "QuatrixMakeDirectoryOperator": [({"path": "/in/new", "exist_ok": False}, 2)],
     "QuatrixDeleteOperator": [({"path": ["/in/old/*.csv"]}, "deleted")],
     "QuatrixCleanupOperator": [({}, 3)],
+    "QuatrixShareOperator": [
+        ({"paths": "/in/old/*.csv", "recipients": "anna@example.com", "create_contacts": True}, 9),
+        ({"paths": "/in/old/a.csv", "quicklink": True}, 9),
+    ],
+    "QuatrixFileRequestOperator": [({"folder": "/in", "recipients": "anna@example.com", "create_contacts": True}, 4)],
+    "QuatrixRevokeShareOperator": [({"share": SHARED}, "revoked")],
+    "QuatrixShareDownloadedSensor": [({"share": SHARED, "recipients": 1}, 1)],
     "QuatrixCaptchaSensor": [({}, None)],
     "QuatrixFileSensor": [({"path": "/in/old/*.csv"}, 1), ({"path": "/in/old/a.csv", "mode": "reschedule"}, 1)],
 }
@@ -53,6 +62,12 @@ CALLS: dict[str, list[tuple[dict[str, Any], Any]]] = {
 
 def filled(value: Any, folder: Path) -> Any:
     return value.replace("{}", str(folder)) if isinstance(value, str) else value
+
+
+def shared(emulator: EmulatorClient) -> Any:
+    result = CLASSES["QuatrixShareOperator"](task_id="share", paths="/in/old/a.csv", quicklink=True).execute({})
+    emulator.download_share(emulator.shares[0]["id"])
+    return result
 
 
 def test_every_class_is_tried() -> None:
@@ -74,9 +89,12 @@ def test_execute_works_without_a_context(
     for file in ("a.csv", "b.csv"):
         (tmp_path / "out" / file).write_text(file)
     quatrix_emulator.put_file(EMAIL, "/in/old/a.csv", b"old")
-    operator = CLASSES[name](task_id="one", **{key: filled(value, tmp_path) for key, value in arguments.items()})
-    got = operator.execute({})
-    if result == "deleted":
+    given = {
+        key: shared(quatrix_emulator) if value == SHARED else filled(value, tmp_path)
+        for key, value in arguments.items()
+    }
+    got = CLASSES[name](task_id="one", **given).execute({})
+    if result in ("deleted", "revoked"):
         assert got == 1
     else:
         assert (got if result is None else len(got)) == result

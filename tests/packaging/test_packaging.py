@@ -75,11 +75,14 @@ def test_every_public_name_of_the_api_is_there(name: str) -> None:
     [
         "operators.session",
         "operators.files",
+        "operators.shares",
         "sensors.captcha",
         "sensors.files",
+        "sensors.shares",
         "triggers.captcha",
         "triggers.session",
         "triggers.files",
+        "triggers.shares",
         # What an asset needs while its DAG is parsed.
         "assets.quatrix",
         # What a file sensor or a path needs while its DAG is parsed.
