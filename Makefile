@@ -49,6 +49,10 @@ test-2.11: .venv-2.11/.installed ## Run the tests on Airflow 2.11.
 test-hosts: .venv-3.3/.installed ## Play 100 rounds of many hosts that sign in at the same moment (half an hour).
 	@QUATRIX_TEST_ROUNDS=100 $(PY) -m pytest -s --show-capture=no -p no:logging --timeout=3600 tests/sessions/test_many_hosts.py
 
+.PHONY: test-watchers
+test-watchers: .venv-3.3/.installed ## Kill triggerers while hundreds of files arrive that start runs (three minutes).
+	@QUATRIX_TEST_WATCHERS=1 $(PY) -m pytest tests/system/test_system_watchers.py
+
 .PHONY: test-distributed
 test-distributed: ## Let a cluster of many hosts run on this machine, as root, and count what it costs (ten minutes).
 	@$(or $(call python_for,3.3),python3) -m testing.lab.needs

@@ -253,7 +253,7 @@ class FileOrigin:
         """Read a response. Which members a person has in it is not published."""
         found = body.get("antivirus_check")
         person = body.get("action_role")
-        told = [_text(person.get(member)) for member in ("email", "name")] if isinstance(person, dict) else []
+        told = [read_text(person.get(member)) for member in ("email", "name")] if isinstance(person, dict) else []
         return cls("" if found in (None, False) else str(found), next(filter(None, told), ""))
 
 

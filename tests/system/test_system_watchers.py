@@ -24,7 +24,10 @@ from testing.airflow_settings import AIRFLOW_3
 if TYPE_CHECKING:
     from airflow_provider_quatrix.emulator.client import EmulatorClient
 
-pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers")
+pytestmark = [
+    pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers"),
+    pytest.mark.skipif("QUATRIX_TEST_WATCHERS" not in os.environ, reason="make test-watchers runs it"),
+]
 
 FOLDERS = 5
 FILES = 500
