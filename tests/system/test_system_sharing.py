@@ -12,6 +12,7 @@ from airflow_provider_quatrix.api.auth import Credentials
 from airflow_provider_quatrix.sessions.cipher import RecordCipher
 from airflow_provider_quatrix.sessions.packing import unpack
 from airflow_provider_quatrix.sessions.stores import account_name
+from testing.airflow_settings import AIRFLOW_3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.emulator.client import EmulatorClient
     from testing.airflow_process import AirflowProcess
 
-MANY = 200
+# A task of Airflow 2 costs more. make test-distributed-2.11 runs 400 of them.
+MANY = 200 if AIRFLOW_3 else 60
 
 
 def states(airflow: AirflowProcess, dag_id: str, run_id: str) -> Counter[tuple[str, str]]:
@@ -38,7 +40,7 @@ def wait_for_work(airflow: AirflowProcess, emulator: EmulatorClient, calls: int)
 
 
 @pytest.mark.timeout(420)
-def test_two_hundred_tasks_sign_in_once(
+def test_many_tasks_sign_in_once(
     airflow: AirflowProcess, quatrix_emulator: EmulatorClient, make_account: Callable[..., Account]
 ) -> None:
     account = make_account("system_share")
