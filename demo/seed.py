@@ -22,6 +22,7 @@ SEED = {
     "/exchange/in/prices.csv": b"article,price\na-1,12.50\n",
     "/published/prices.csv": b"article,price\na-1,12.50\n",
     "/published/2026/catalogue.txt": b"Articles of this year\n",
+    "/reports/report.csv": b"region,units\nnorth,4\nsouth,9\n",
     "/reports/sales-week-1.csv": b"region,units\nnorth,4\n",
     "/reports/drafts/notes.txt": b"not yet\n",
 }

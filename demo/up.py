@@ -65,7 +65,7 @@ def serve(home: Path) -> None:
             f"Emulator: {emulator.url}  (user {EMAIL}, password {PASSWORD})\n"
             f"The connection {CONN_ID} is set, and there are files for every example DAG but quatrix_decrypt, "
             "which needs a key ring of yours. Unpause and trigger one, block the user on the emulator's page, and see "
-            "what happens.\n"
+            "what happens. quatrix_share and quatrix_collect wait for a partner: be the partner on that page.\n"
             f"Logs: {airflow.logs_folder}\nCtrl-C stops both; the next start goes on with the same data."
         )
         while True:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 NEEDS_A_KEY_RING = {"quatrix_decrypt"}
+PARTNER = "partner@example.com"
 pytestmark = pytest.mark.system
 
 
@@ -37,6 +38,18 @@ def files(emulator: EmulatorClient) -> set[tuple[str, int, float]]:
         for found in emulator.files(EMAIL)
         if found["type"] == "F" and not found["path"].startswith("/Trash/")
     }
+
+
+def act_as_partner(airflow: AirflowClient, emulator: EmulatorClient) -> None:
+    """Download what is shared, and return what is asked for."""
+
+    def told() -> dict[str, str] | None:
+        found = {share["kind"]: share["id"] for share in emulator.shares}
+        return found if found.keys() == {"share", "request"} else None
+
+    ids = airflow.wait_until(told, "something is shared, and something asked for", 180)
+    assert emulator.download_share(ids["share"], PARTNER) == ["report.csv"]
+    emulator.return_files(ids["request"], {"orders.csv": b"order,units\n1,12\n"}, PARTNER)
 
 
 def stop(program: Program) -> None:
@@ -64,6 +77,7 @@ def test_every_example_dag_succeeds_and_the_next_start_goes_on(start: Callable[.
         for dag_id in dag_ids:
             airflow.unpause(dag_id)
         runs = {dag_id: airflow.trigger(dag_id) for dag_id in dag_ids}
+        act_as_partner(airflow, emulator)
         assert {dag_id: airflow.wait_for_run(dag_id, runs[dag_id], 240) for dag_id in dag_ids} == dict.fromkeys(
             dag_ids, "success"
         )
