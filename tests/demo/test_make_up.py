@@ -47,7 +47,7 @@ def act_as_partner(airflow: AirflowClient, emulator: EmulatorClient) -> None:
         found = {share["kind"]: share["id"] for share in emulator.shares}
         return found if found.keys() == {"share", "request"} else None
 
-    ids = airflow.wait_until(told, "something is shared, and something asked for", 180)
+    ids = airflow.wait_until(told, "something is shared, and something asked for", 300)
     assert emulator.download_share(ids["share"], PARTNER) == ["report.csv"]
     emulator.return_files(ids["request"], {"orders.csv": b"order,units\n1,12\n"}, PARTNER)
 
@@ -60,7 +60,7 @@ def stop(program: Program) -> None:
     assert program.left_over() == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_example_dag_succeeds_and_the_next_start_goes_on(start: Callable[..., Program]) -> None:
     program = start("demo.up")
     first = addresses(program.read_until("Ctrl-C stops both"))
@@ -78,7 +78,7 @@ def test_every_example_dag_succeeds_and_the_next_start_goes_on(start: Callable[.
             airflow.unpause(dag_id)
         runs = {dag_id: airflow.trigger(dag_id) for dag_id in dag_ids}
         act_as_partner(airflow, emulator)
-        assert {dag_id: airflow.wait_for_run(dag_id, runs[dag_id], 240) for dag_id in dag_ids} == dict.fromkeys(
+        assert {dag_id: airflow.wait_for_run(dag_id, runs[dag_id], 300) for dag_id in dag_ids} == dict.fromkeys(
             dag_ids, "success"
         )
         # One for all, and another after the DAG that signs out at its end.
