@@ -133,9 +133,10 @@ class ShareCalls(StorageCalls):
         self, new: NewShare, sources: Sources, emails: Sequence[str], *, create_contacts: bool, quicklink: bool
     ) -> Order:
         profile = self.client.profile()
-        _check_type(ShareLimits.from_profile(profile.raw), new.share_type)
+        limits = ShareLimits.from_profile(profile.raw)
+        _check_type(limits, new.share_type)
         entries = _entries(self._tree(), sources)
-        _check_count(ShareLimits.from_profile(profile.raw), len(entries))
+        _check_count(limits, len(entries))
         folder_id = entries[0].file.parent_id if quicklink else _common_folder(entries)
         ids = recipient_ids(self.client, emails, create=create_contacts)
         kind = ShareKind.QUICKLINK if quicklink else ShareKind.SHARE

@@ -41,17 +41,13 @@ class StorePace:
         self._reads: deque[float] = deque(maxlen=_LATEST)
         self._writes: deque[float] = deque(maxlen=_LATEST)
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """Measure a reading."""
-        with self._measured(self._reads):
-            yield
+        return self._measured(self._reads)
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> AbstractContextManager[None]:
         """Measure a writing."""
-        with self._measured(self._writes):
-            yield
+        return self._measured(self._writes)
 
     @property
     def settle_seconds(self) -> float:
