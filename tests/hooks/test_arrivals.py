@@ -35,13 +35,13 @@ def test_events_in_all_their_shapes_are_claimed_once(quatrix_emulator: EmulatorC
         quatrix_emulator.put_file(EMAIL, f"/in/{name}.csv", name.encode())
     one, two, three = payloads("/in/a.csv", "/in/b.csv", "/in/c.csv")
     event = SimpleNamespace(extra={"from_trigger": True, "payload": two})
-    claimed = claim_arrivals([one, one, event, {"extra": {"payload": three}}], "/work/")
+    claimed = claim_arrivals([one, one, event, {"extra": {"payload": three}}], "/taken/")
     assert [file["key"] for file in claimed.files] == [one["key"], two["key"], three["key"]]
     assert [file["path"].rpartition("/")[2] for file in claimed.files] == ["a.csv", "b.csv", "c.csv"]
     assert claimed.refused == []
     assert claimed.files[0] == one | {"path": claimed.files[0]["path"], "uploader": EMAIL, "infected": ""}
     assert QuatrixHook().stat(claimed.files[1]["path"]).id == two["id"]
-    assert claim_arrivals(event, "/work") == {"files": [], "refused": []}
+    assert claim_arrivals(event, "/taken") == {"files": [], "refused": []}
     moved = finish_arrivals(claimed.files, "/archive/")
     assert [file["path"] for file in moved] == ["/archive/a.csv", "/archive/b.csv", "/archive/c.csv"]
     assert files(quatrix_emulator) == ["/archive/a.csv", "/archive/b.csv", "/archive/c.csv"]
@@ -55,7 +55,7 @@ def test_an_infected_file_is_refused_and_its_uploader_named(
     quatrix_emulator.put_file(EMAIL, "/in/b.csv", b"1")
     body = {"antivirus_check": "Eicar-Test-Signature", "action_role": {"email": "partner@example.com"}}
     quatrix_emulator.fault("file/info/*", status=200, body=body)
-    claimed = claim_arrivals(payloads("/in/a.csv", "/in/b.csv"), "/work")
+    claimed = claim_arrivals(payloads("/in/a.csv", "/in/b.csv"), "/taken")
     (refused,) = claimed.refused
     assert (refused["infected"], refused["uploader"]) == ("Eicar-Test-Signature", "partner@example.com")
     assert len(claimed.files) == 1
@@ -67,11 +67,11 @@ def test_an_infected_file_is_refused_and_its_uploader_named(
 def test_a_file_costs_seven_calls_to_claim_and_seven_to_finish(quatrix_emulator: EmulatorClient) -> None:
     for number in range(10):
         quatrix_emulator.put_file(EMAIL, f"/in/{number}", b"1")
-    quatrix_emulator.make_folder(EMAIL, "/work")
+    quatrix_emulator.make_folder(EMAIL, "/taken")
     quatrix_emulator.make_folder(EMAIL, "/done")
     told = payloads(*(f"/in/{number}" for number in range(10)))
     before = quatrix_emulator.requests
-    claimed = claim_arrivals(told, "/work")
+    claimed = claim_arrivals(told, "/taken")
     # Each of the two folders is looked up once more.
     assert quatrix_emulator.requests - before <= 7 * 10 + 2
     before = quatrix_emulator.requests
@@ -81,7 +81,7 @@ def test_a_file_costs_seven_calls_to_claim_and_seven_to_finish(quatrix_emulator:
 
 def test_nobody_asks_for_viruses_where_that_is_not_wanted(quatrix_emulator: EmulatorClient) -> None:
     quatrix_emulator.put_file(EMAIL, "/in/a.csv", b"1")
-    claimed = claim_arrivals(payloads("/in/a.csv"), "/work", refuse_infected=False)
+    claimed = claim_arrivals(payloads("/in/a.csv"), "/taken", refuse_infected=False)
     assert (claimed.files[0]["uploader"], claimed.files[0]["infected"]) == ("", "")
     assert quatrix_emulator.calls("GET", "file/info/{id}") == 0
 
@@ -94,14 +94,14 @@ def test_all_tries_of_a_task_get_the_same_files(quatrix_emulator: EmulatorClient
 
         @task
         def claim(ti: Any = None) -> Any:
-            claimed = claim_arrivals(told, "/work")
+            claimed = claim_arrivals(told, "/taken")
             if ti.try_number == 1:
                 raise AirflowException("the answer gets lost")
             return claimed
 
         @task
         def of_another_task() -> Any:
-            return claim_arrivals(told, "/work")
+            return claim_arrivals(told, "/taken")
 
         claim() >> of_another_task()
     outcome = run(dag)
@@ -115,16 +115,16 @@ def test_a_failure_is_one_clear_line(quatrix_emulator: EmulatorClient) -> None:
     told = payloads("/in/a.csv")
     quatrix_emulator.fault("file/makedir", status=403, body={"code": 50, "msg": "Restricted operation"}, times=None)
     with pytest.raises(AirflowException, match=r"Claiming '/in/a\.csv': .*Restricted operation.*administrator"):
-        claim_arrivals(told, "/work")
+        claim_arrivals(told, "/taken")
 
 
 @pytest.mark.parametrize(
     ("events", "folder", "message"),
     [
-        ([7], "/work", "events holds 7: give events that QuatrixFileEventTrigger has made"),
-        ("a.csv", "/work", "events holds 'a.csv': give events"),
-        ([{"path": "/in/a.csv", "id": "1"}], "/work", "which have path, id and key"),
-        ([{"path": "/in/a.csv", "id": "1", "key": ""}], "/work", "which have path, id and key"),
+        ([7], "/taken", "events holds 7: give events that QuatrixFileEventTrigger has made"),
+        ("a.csv", "/taken", "events holds 'a.csv': give events"),
+        ([{"path": "/in/a.csv", "id": "1"}], "/taken", "which have path, id and key"),
+        ([{"path": "/in/a.csv", "id": "1", "key": ""}], "/taken", "which have path, id and key"),
         ([], "/", "folder is '/': give the path of a folder below the home folder"),
         ([], None, "folder is None: give the path of a folder"),
         ([], "/a/../b", "'..'"),
@@ -141,7 +141,7 @@ def test_bad_input_is_refused_by_name(quatrix_emulator: EmulatorClient, events: 
     ("claimed", "target", "message"),
     [
         ([{"path": "/in/a.csv", "id": "1"}], "/archive", "claimed holds {'path': '/in/a.csv', 'id': '1'}: give what"),
-        (["/work/x/y/a.csv"], "/archive", "claimed holds '/work/x/y/a.csv': give what claim_arrivals() has returned"),
+        (["/taken/x/y/a.csv"], "/archive", "claimed holds '/taken/x/y/a.csv': give what claim_arrivals() has returned"),
         ([], "", "target is '': give the path of a folder"),
     ],
 )

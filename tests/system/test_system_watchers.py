@@ -175,7 +175,7 @@ def test_every_file_is_told_and_handled_once_though_triggerers_are_killed(
     assert sorted(key for keys in owners for key in keys) == sorted(key for keys in by_path.values() for key in keys)
     places = [entry["path"] for entry in quatrix_emulator.files(EMAIL) if entry["type"] == "F"]
     assert len(places) == FILES
-    assert [path for path in places if not path.startswith("/work/")] == []
+    assert [path for path in places if not path.startswith("/taken/")] == []
 
 
 def kept(airflow: AirflowProcess) -> list[str]:
@@ -196,7 +196,7 @@ def claimed_by_two(emulator: EmulatorClient, events: list[dict[str, Any]], tmp_p
         {
             "url": emulator.url,
             "api_key": KEY,
-            "folder": "/work",
+            "folder": "/taken",
             "owner": f"run{number}",
             "kill_after": -1,
             "arrivals": [{name: each[name] for name in ("path", "id", "key")} for each in unique(events)],

@@ -45,7 +45,7 @@ def arrivals(files: FilesApi, folder: str = "/in") -> list[Arrival]:
 
 
 def claims(files: FilesApi, owner: str) -> Claims:
-    return Claims(RemoteTree(files), "/work", owner)
+    return Claims(RemoteTree(files), "/taken", owner)
 
 
 def paths(emulator: EmulatorClient) -> list[str]:
@@ -56,7 +56,7 @@ def order(emulator: EmulatorClient, told: list[Arrival], answer: Path, owner: st
     return {
         "url": emulator.url,
         "api_key": KEY,
-        "folder": "/work",
+        "folder": "/taken",
         "owner": owner,
         "kill_after": -1,
         "arrivals": [{"path": each.path, "id": each.id, "key": each.key} for each in told],
@@ -101,7 +101,7 @@ def test_an_event_that_comes_late_finds_nothing_to_do(quatrix_emulator: Emulator
     assert claims(files, "late").claim(told) is None
     assert claims(files, "one").claim(told) is None
     folders = [entry["path"] for entry in quatrix_emulator.files(USER) if entry["type"] == "D"]
-    assert [path for path in folders if path.startswith(("/work/", "/Trash/"))] == []
+    assert [path for path in folders if path.startswith(("/taken/", "/Trash/"))] == []
     assert paths(quatrix_emulator) == ["/archive/a.csv"]
 
 
@@ -167,7 +167,7 @@ def test_whoever_is_killed_while_finishing_ends_it_at_the_next_try(
     workers.run(order(quatrix_emulator, told, tmp_path / "answer", "one", kill_after=killed_after, **how))
     claims(files, "").finish(first.entry.path, told[0].id, "/archive")
     assert paths(quatrix_emulator) == ["/archive/a.csv"]
-    assert [entry["path"] for entry in quatrix_emulator.files(USER) if entry["path"].startswith("/work/")] == []
+    assert [entry["path"] for entry in quatrix_emulator.files(USER) if entry["path"].startswith("/taken/")] == []
 
 
 def test_of_many_who_claim_at_once_each_file_has_one(quatrix_emulator: EmulatorClient, files: FilesApi) -> None:
@@ -190,4 +190,4 @@ def test_of_many_who_claim_at_once_each_file_has_one(quatrix_emulator: EmulatorC
         thread.join()
     assert sorted(key for keys in taken.values() for key in keys) == sorted(each.key for each in told)
     assert len(paths(quatrix_emulator)) == 20
-    assert [path for path in paths(quatrix_emulator) if not path.startswith("/work/")] == []
+    assert [path for path in paths(quatrix_emulator) if not path.startswith("/taken/")] == []
