@@ -190,6 +190,13 @@ class AirflowClient:
         self.wait_for_dag(dag_id)
         self.patch(f"dags/{dag_id}", {"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        """Let a DAG start no further runs.
+
+        :param dag_id: the DAG.
+        """
+        self.patch(f"dags/{dag_id}", {"is_paused": True})
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run of an unpaused DAG.
 

@@ -38,7 +38,7 @@ def watched(
     file.touch()
     airflow.wait_until(lambda: quatrix_emulator.calls(*LISTING) >= 1, "the folder is watched", 90)
     yield account
-    airflow.patch(f"dags/{DAG_ID}", {"is_paused": True})
+    airflow.pause(DAG_ID)
     file.touch()
 
     def is_over() -> bool:

@@ -43,7 +43,7 @@ def test_the_canary_keeps_metrics_fresh(
     # What earlier tests have sent says nothing about this one.
     read()
     received.clear()
-    airflow.unpause("quatrix_canary")
-    run_id = airflow.trigger("quatrix_canary", {})
-    assert airflow.wait_for_run("quatrix_canary", run_id, 120) == "success"
+    assert airflow.run("quatrix_canary")[1] == "success"
+    # Its schedule would let it sign in while later tests count logins.
+    airflow.pause("quatrix_canary")
     airflow.wait_until(read, f"{sorted(wanted)} among {sorted(received)}", 10)
