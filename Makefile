@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Airflow starts a process for every task. Where byte code is not kept, each compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 # The newest Python 3 that each Airflow line supports, as a minor version.
 NEWEST_3.3 := 14
