@@ -51,9 +51,12 @@ test-2.11: .venv-2.11/.installed ## Run the tests on Airflow 2.11.
 test-hosts: .venv-3.3/.installed ## Play 100 rounds of many hosts that sign in at the same moment (half an hour).
 	@QUATRIX_TEST_ROUNDS=100 $(PY) -m pytest -s --show-capture=no -p no:logging --timeout=3600 tests/sessions/test_many_hosts.py
 
-.PHONY: test-watchers
-test-watchers: .venv-3.3/.installed ## Kill triggerers while hundreds of files arrive that start runs (three minutes).
-	@QUATRIX_TEST_WATCHERS=1 $(PY) -m pytest tests/system/test_system_watchers.py
+# What the tests of a whole Airflow play in small.
+SCALE_TESTS := $(addprefix tests/system/test_system_,sharing.py captcha.py watchers.py)
+
+.PHONY: test-scale
+test-scale: .venv-3.3/.installed ## Let 200 tasks, 1,000 sensors and 500 files meet one Airflow; kill triggerers (ten minutes).
+	@QUATRIX_TEST_SCALE=1 $(PY) -m pytest $(SCALE_TESTS)
 
 .PHONY: test-distributed
 test-distributed: ## Let a cluster of many hosts run on this machine, as root, and count what it costs (ten minutes).
@@ -113,8 +116,8 @@ ci: chromium .venv-3.3/.installed .venv-2.11/.installed ## Run all checks on bot
 	rm -f .coverage .coverage.*
 	# Coverage slows the tests down, so it is taken on one line only.
 	$(MAKE) test PYTEST_ARGS='--cov --durations=25'
-	@# Emulator, rclone and the benchmarks know no Airflow.
-	$(MAKE) test-2.11 PYTEST_ARGS='-m "not bench and not emulator and not rclone"'
+	@# Emulator, rclone and the benchmarks know no Airflow; test-lowest has an environment of this line too.
+	$(MAKE) test-2.11 PYTEST_ARGS='-m "not bench and not emulator and not rclone" $(LOWEST_TESTS:%=--ignore=%)'
 	$(MAKE) test-lowest
 	$(MAKE) check-wheel
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.emulator.client import EmulatorClient
     from testing.airflow_process import AirflowProcess
 
-SENSORS = 40
+SENSORS = 16
 LISTING = ("GET", "file/metadata/{id}")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from scale import FULL
 from transfers.forking import Workers
 
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers"),
-    pytest.mark.skipif("QUATRIX_TEST_WATCHERS" not in os.environ, reason="make test-watchers runs it"),
+    pytest.mark.skipif(not FULL, reason="make test-scale runs it"),
 ]
 
 FOLDERS = 5

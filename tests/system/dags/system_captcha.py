@@ -8,11 +8,11 @@ from airflow_provider_quatrix.operators.session import QuatrixLoginOperator
 from airflow_provider_quatrix.sensors.captcha import QuatrixCaptchaSensor
 
 # Airflow reads the whole DAG anew for every task that starts in the triggerer: a DAG of 1,000 would be slow by itself.
-with DAG("system_thousand", schedule=None, catchup=False, max_active_runs=20, max_active_tasks=1000):
+with DAG("system_many_sensors", schedule=None, catchup=False, max_active_runs=20, max_active_tasks=1000):
     for number in range(50):
         QuatrixCaptchaSensor(
             task_id=f"gate_{number:02}",
-            quatrix_conn_id="system_thousand",
+            quatrix_conn_id="system_many_sensors",
             deferrable=True,
             poke_interval=5,
             timeout=600,

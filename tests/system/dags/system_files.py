@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_quatrix.sensors.files import QuatrixFileSensor
 
-SENSORS = 40
+SENSORS = 16
 
 with DAG("system_files", schedule=None, catchup=False, max_active_tasks=100):
     sensors = [

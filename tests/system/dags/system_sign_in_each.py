@@ -19,4 +19,4 @@ with DAG("system_sign_in_each", schedule=None, catchup=False):
         token = {"X-Auth-Token": answer.json()["session_id"]}
         requests.get(f"{api}/profile", headers=token, timeout=60).raise_for_status()
 
-    work.expand(batch=list(range(40)))
+    work.expand(batch=list(range(24)))
