@@ -34,7 +34,7 @@ AIRFLOW_HOME = "/opt/airflow"
 USERS = {"airflow": (50000, 0), "postgres": (999, 999), "redis": (999, 999)}
 HOMES = {"airflow": "/home/airflow", "postgres": "/var/lib/postgresql/data", "redis": "/data"}
 
-POLL_SECONDS = 10
+POLL_SECONDS = 6
 # What the lab's DAGs read.
 FOR_DAGS = {"LAB_POLL_SECONDS": str(POLL_SECONDS)}
 # What the lab sets beside the Compose file, so that a dead host is missed in seconds instead of minutes.

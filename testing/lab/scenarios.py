@@ -144,7 +144,7 @@ def expiries(lab: Lab) -> None:
     """The session ends three times while tasks run."""
     email = lab.account("lab_expiry")
     emulator = lab.cluster.emulator
-    before, tasks = emulator.calls("GET", "profile"), 80
+    before, tasks = emulator.calls("GET", "profile"), 40
     run_id = lab.trigger("lab_tasks", conn_id="lab_expiry", tasks=tasks)
 
     def asked(count: int) -> Callable[[], bool]:
@@ -161,19 +161,19 @@ def expiries(lab: Lab) -> None:
 
 
 def blocked(lab: Lab) -> None:
-    """100 tasks of a blocked account that has an open session, and 100 of one that has none."""
+    """100 tasks, half of them of a blocked account that has an open session, half of one that has none."""
     opened, closed = lab.account("lab_blocked_open"), lab.account("lab_blocked")
     lab.states("lab_tasks", lab.trigger("lab_tasks", conn_id="lab_blocked_open", tasks=1))
     for email in (opened, closed):
         lab.cluster.emulator.block_user(email)
     runs = {
-        email: lab.trigger("lab_blocked", conn_id=conn_id, tasks=100)
+        email: lab.trigger("lab_blocked", conn_id=conn_id, tasks=50)
         for email, conn_id in ((opened, "lab_blocked_open"), (closed, "lab_blocked"))
     }
-    scenario = "100 tasks, blocked, session open"
+    scenario = "50 tasks, blocked, session open"
     lab.checks.append(all_green(scenario, lab.states("lab_blocked", runs[opened])))
     lab.checks.append(exactly(scenario, "logins after the block", 0, lab.logins(opened) - 1))
-    scenario = "100 tasks, blocked, no session"
+    scenario = "50 tasks, blocked, no session"
     lab.checks.append(all_green(scenario, lab.states("lab_blocked", runs[closed])))
     lab.checks.append(at_most(scenario, "logins", 1, lab.logins(closed)))
 
