@@ -309,10 +309,17 @@ class EmulatorSettings:
 
     paging_order: Literal["newest", "oldest"] = "newest"
     """Whether ``tracking/activity``, ``tracking/csv`` and ``inbox`` begin with the ``newest`` entry or with the
-    ``oldest``. The parameter ``id`` goes on after that entry in this order."""
+    ``oldest``."""
+
+    paging_id: Literal["after", "before", "alone"] = "after"
+    """Whether a page with ``id`` holds what comes ``after`` that entry in this order, what comes ``before`` it, or that
+    entry ``alone``."""
 
     paging_repeats_id: bool = False
-    """Whether a page begins with the entry that ``id`` names, or after it."""
+    """Whether a page also holds the entry that ``id`` names."""
+
+    paging_most: Count = 1000
+    """How many entries a page holds at most, whatever ``limit`` asks for."""
 
     paging_includes_end: bool = True
     """Whether ``to`` belongs to the period; ``from`` always does."""

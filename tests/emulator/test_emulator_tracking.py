@@ -221,6 +221,25 @@ class TestActivity:
         assert [entry["id"] for entry in self.entries(files, limit=2, id=ids[3])] == [ids[2], ids[1]]
         assert files.refused("GET", f"tracking/activity?id={NO_ID}") == (404, 20)
 
+    def test_where_an_id_may_lead_to_instead(self, files: FileCalls, emulator: EmulatorClient) -> None:
+        for number in range(4):
+            files.make_folder(str(number))
+        ids = [entry["id"] for entry in self.entries(files)]
+        emulator.configure(paging_id="before")
+        assert [entry["id"] for entry in self.entries(files, limit=2, id=ids[3])] == ids[:2]
+        assert self.entries(files, id=ids[0]) == []
+        emulator.configure(paging_repeats_id=True)
+        assert [entry["id"] for entry in self.entries(files, id=ids[1])] == ids[:2]
+        emulator.configure(paging_id="alone")
+        assert [entry["id"] for entry in self.entries(files, id=ids[1])] == ids[1:2]
+
+    def test_pages_may_be_shorter_than_asked_for(self, files: FileCalls, emulator: EmulatorClient) -> None:
+        for number in range(4):
+            files.make_folder(str(number))
+        emulator.configure(paging_most=3)
+        assert [len(self.entries(files, limit=limit)) for limit in (1, 3, 4, 1000)] == [1, 3, 3, 3]
+        assert len(files.call("GET", "tracking/csv").text.splitlines()) == 5
+
     def test_the_usual_limit(self, files: FileCalls) -> None:
         for number in range(101):
             files.make_folder(str(number))

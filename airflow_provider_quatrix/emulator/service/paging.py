@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Page:
     """Which part of a list is wanted.
 
-    :param id: of the item after which it goes on; None for the beginning.
+    :param id: of the item from which it goes on; None for the beginning.
     :param limit: how many items.
     :param begin: earliest time, in whole seconds.
     :param end: latest time; None for no end.
@@ -45,9 +45,21 @@ def page_of(
         ids = [key(item)[0] for item in ordered]
         if page.id not in ids:
             raise not_found("entry")
-        ordered = ordered[ids.index(page.id) + (0 if settings.paging_repeats_id else 1) :]
+        ordered = _beside(ordered, ids.index(page.id), settings)
     chosen = [item for item in ordered if _is_between(int(key(item)[1]), page, settings)]
-    return chosen if page.limit is None else chosen[: page.limit]
+    return chosen if page.limit is None else chosen[: min(page.limit, settings.paging_most)]
+
+
+def _beside(items: list[T], at: int, settings: EmulatorSettings) -> list[T]:
+    """Return the items that a page with an id is about.
+
+    :param at: where the one with that id is.
+    """
+    if settings.paging_id == "alone":
+        return items[at : at + 1]
+    if settings.paging_id == "before":
+        return items[: at + 1 if settings.paging_repeats_id else at]
+    return items[at if settings.paging_repeats_id else at + 1 :]
 
 
 def _is_between(time: int, page: Page, settings: EmulatorSettings) -> bool:
