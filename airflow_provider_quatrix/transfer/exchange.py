@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,10 @@ from airflow_provider_quatrix.transfer.progress import TransferLog
 from airflow_provider_quatrix.transfer.results import Transferred, TransferredFile, Transfers
 from airflow_provider_quatrix.transfer.sinks import StreamSink
 from airflow_provider_quatrix.transfer.throttle import Throttle
+from airflow_provider_quatrix.transfer.whole_file import discarding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from airflow_provider_quatrix.api.stopping import Stop
     from airflow_provider_quatrix.transfer.endpoints import Draft, Endpoint
@@ -235,7 +235,7 @@ class Exchange:
     def _stream(self, job: Job, mode: IfExists) -> tuple[Item, str]:
         settings = self._settings
         draft = self._target.draft(job.target, job.item, settings.resume_key, mode)
-        with self._discarding(draft):
+        with discarding(draft):
             pipe = Pipe(draft.write, self._stop)
 
             def write(data: bytes) -> None:
@@ -258,14 +258,6 @@ class Exchange:
             if settings.verify and not draft.verified_early:
                 self._compare(draft, digest, job)
         return item, digest
-
-    @contextmanager
-    def _discarding(self, draft: Draft) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            draft.discard()
-            raise
 
     def _compare(self, draft: Draft, digest: str, job: Job) -> None:
         sink = StreamSink(self._settings.checksum)
