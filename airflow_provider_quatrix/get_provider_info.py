@@ -45,6 +45,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Quatrix",
                 "python-modules": [
+                    f"{package}.operators.audit",
                     f"{package}.operators.cleanup",
                     f"{package}.operators.files",
                     f"{package}.operators.session",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 AIRFLOW_3 = not __version__.startswith("2.")
 BUNDLE = "dags-folder"
+DATE = "logical_date" if AIRFLOW_3 else "execution_date"
 # The ways in which a sensor waits, as its arguments.
 MODES: dict[str, dict[str, Any]] = {
     "poke": {"mode": "poke"},
@@ -72,8 +73,11 @@ def new_dag(**arguments: Any) -> Iterator[DAG]:
         yield dag
 
 
-def run(dag: DAG) -> Outcome:
-    """Run a DAG to its end, in which whoever waits looks every :data:`LOOK_INTERVAL` seconds."""
+def run(dag: DAG, **when: datetime | None) -> Outcome:
+    """Run a DAG to its end, in which whoever waits looks every :data:`LOOK_INTERVAL` seconds.
+
+    :param when: ``date`` of the run, now unless given; with ``None`` it has none, but in Airflow 2.
+    """
     if AIRFLOW_3:
         _make_known(dag)
     for task in dag.tasks:
@@ -85,7 +89,7 @@ def run(dag: DAG) -> Outcome:
     logger = logging.getLogger("airflow.task")
     handlers = list(logger.handlers)
     with _short_pauses():
-        dag_run = dag.test()
+        dag_run = dag.test(**({DATE: when["date"]} if when else {}))
     logger.handlers[:] = handlers
     return Outcome(
         str(dag_run.state.value if hasattr(dag_run.state, "value") else dag_run.state),

@@ -37,6 +37,6 @@ def _in_try(name: str) -> Any:
 
 for _name in (
     *("upload", "download", "transfer", "move_many", "copy_many", "delete", "make_directory"),
-    *("share", "request_files"),
+    *("share", "request_files", "export_activity"),
 ):
     setattr(TriedHook, _name, _in_try(_name))

@@ -20,6 +20,7 @@ from airflow_provider_quatrix.api.session import SessionCalls
 from airflow_provider_quatrix.api.transport import Transport
 from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID
 from airflow_provider_quatrix.hooks.attempt import Attempt, checkpoint_name
+from airflow_provider_quatrix.hooks.audit import AuditCalls
 from airflow_provider_quatrix.hooks.connection import (
     CONN_TYPE,
     EXTRA_FIELDS,
@@ -31,7 +32,6 @@ from airflow_provider_quatrix.hooks.connection import (
 from airflow_provider_quatrix.hooks.failures import Trial, failed_stage
 from airflow_provider_quatrix.hooks.metrics import Metrics
 from airflow_provider_quatrix.hooks.parsing import dag_file_line
-from airflow_provider_quatrix.hooks.shares import ShareCalls
 from airflow_provider_quatrix.sessions.broker import SessionBroker
 from airflow_provider_quatrix.sessions.checkpoints import EncryptedCheckpoint, all_checkpoints
 from airflow_provider_quatrix.sessions.cipher import RecordCipher
@@ -64,7 +64,7 @@ class UnknownConnectionError(InvalidConnectionError, AirflowNotFoundException):
         return str(self)
 
 
-class QuatrixHook(ShareCalls, BaseHook):
+class QuatrixHook(AuditCalls, BaseHook):
     """Calls Quatrix with an Airflow connection and the one session that all its tasks share.
 
     :param quatrix_conn_id: connection of type ``quatrix``.

@@ -22,6 +22,7 @@ from airflow_provider_quatrix.api.paths import InvalidPathError
 from airflow_provider_quatrix.api.retry import is_outage
 from airflow_provider_quatrix.api.stopping import TransferStoppedError
 from airflow_provider_quatrix.transfer.error_context import OF_THE_ACCOUNT, FilesFailedError, described
+from airflow_provider_quatrix.transfer.exports import ActivityLogError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,7 @@ def needs_a_person(error: Exception) -> bool:
         | QuatrixConflict
         | QuatrixQuotaExceeded
         | InvalidPathError
+        | ActivityLogError
         # Of the local files. One that is missing, or changes while it is read, may be there at the next try.
         | FileExistsError
         | IsADirectoryError

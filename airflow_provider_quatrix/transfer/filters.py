@@ -195,14 +195,23 @@ def read_moment(name: str, value: object) -> float | timedelta | None:
         if value < timedelta(0):
             raise ValueError(f"{name} is {value}, in the future: give a timedelta of 0 or more, which is before now")
         return value
+    return read_instant(name, value, ", or a timedelta before now")
+
+
+def read_instant(name: str, value: object, otherwise: str = "") -> float:
+    """Return a moment as Unix time.
+
+    :param value: a datetime with a time zone, or the same as text in ISO 8601.
+    :param otherwise: what else may be given, for the error.
+    :raises ValueError: it is neither.
+    """
     try:
         if not isinstance(value, datetime | str):
             raise ValueError  # noqa: TRY004, TRY301 - what a user gives is wrong in one way
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except ValueError:
         raise ValueError(
-            f"{name} is {value!r}: give a datetime, text in ISO 8601 such as 2026-07-01T00:00:00Z, or a timedelta "
-            "before now"
+            f"{name} is {value!r}: give a datetime, text in ISO 8601 such as 2026-07-01T00:00:00Z{otherwise}"
         ) from None
     if moment.tzinfo is None:
         raise ValueError(f"{name} is {value!r}, without a time zone: add one, such as 2026-07-01T00:00:00Z")

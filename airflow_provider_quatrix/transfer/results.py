@@ -321,6 +321,57 @@ class ShareResult(Result):
     pin_protected: bool
 
 
+class ActivityResult(Result):
+    """An entry of the account's activity log, without anything that opens a share.
+
+    :ivar id: of the entry; ``None`` in the full log, which tells none.
+    :ivar time: ISO 8601 in UTC.
+    :ivar event: ``share``, ``file`` or ``files-return``.
+    :ivar action: such as ``create``, ``sent-email`` or ``download``.
+    :ivar email: of who did it; empty for a stranger, as are the next two.
+    :ivar user_name: likewise.
+    :ivar user_status: ``A`` active, ``D`` disabled, ``R`` removed.
+    :ivar protocol: ``web`` or ``SFTP``.
+    :ivar addresses: on the network, of who did it; in the full log only.
+    :ivar share: stands for the share that it is about, the same in all its entries; empty for none.
+    :ivar share_status: ``A`` or ``D``; empty for none, and in the full log.
+    :ivar seconds: that it took; ``None`` in the full log.
+    :ivar details: ``files``, each with ``name``, ``path``, ``type`` and ``size``, ``subject`` and ``recipients``, as
+        far as the service tells them.
+    """
+
+    id: str | None
+    time: str
+    event: str
+    action: str
+    email: str
+    user_name: str
+    user_status: str
+    protocol: str
+    addresses: str
+    share: str
+    share_status: str
+    seconds: float | None
+    details: dict[str, Any]
+
+
+class ExportResult(Result):
+    """An export of the activity log.
+
+    :ivar path: of the file, a URL in a store; ``None`` for a table.
+    :ivar table: name of the table; ``None`` for a file.
+    :ivar entries: how many.
+    :ivar start: of the interval, ISO 8601 in UTC.
+    :ivar end: likewise.
+    """
+
+    path: str | None
+    table: str | None
+    entries: int
+    start: str
+    end: str
+
+
 class RequestResult(Result):
     """A request for files that was made, without anything that opens it.
 

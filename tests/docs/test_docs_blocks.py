@@ -53,6 +53,8 @@ RUN_HERE = {
 }
 # Which test elsewhere runs all blocks of a page in a language, or, with a comment, of that kind.
 RUN_ELSEWHERE = {
+    ("audit.md", "python"): "tests/docs/test_docs_audit.py::test_the_sample_fills_the_table_of_the_page",
+    ("audit.md", "sql"): "tests/docs/test_docs_audit.py::test_the_sample_fills_the_table_of_the_page",
     ("README.md", "python"): "tests/docs/test_docs_first_dag.py::test_it_moves_files_with_one_login",
     ("hook.md", "python"): "tests/docs/test_docs_hook.py::test_the_samples_run_one_after_the_other",
     ("hook.md", "text"): "tests/docs/test_docs_hook.py::test_every_public_method_is_there_with_its_signature",

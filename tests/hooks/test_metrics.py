@@ -78,12 +78,14 @@ def test_every_metric(quatrix_emulator: EmulatorClient, received: Callable[[], d
     hook.upload(tmp_path / "a.csv", "/", if_exists="skip")
     hook.download("/a.csv", tmp_path / "b.csv")
     hook.transfer("/a.csv", f"file://{tmp_path}/c.csv")
+    hook.export_activity("2001-01-01T00:00:00Z", "2001-01-02T00:00:00Z", target=tmp_path / "d.csv")
     assert received() == {
         "quatrix.logins success": 1,
         "quatrix.logins_left": 11,
         "quatrix.blocked": 0,
-        **{f"quatrix.files {each}": 1 for each in ("upload", "download", "transfer")},
+        **{f"quatrix.files {each}": 1 for each in ("upload", "download", "transfer", "export")},
         **{f"quatrix.bytes {each}": 5 for each in ("upload", "download", "transfer")},
+        "quatrix.bytes export": (tmp_path / "d.csv").stat().st_size,
     }
 
     quatrix_emulator.fault("profile", status=429, headers={"Retry-After": "1"})

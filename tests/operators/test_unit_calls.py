@@ -54,6 +54,17 @@ CALLS: dict[str, list[tuple[dict[str, Any], Any]]] = {
     ],
     "QuatrixFileRequestOperator": [({"folder": "/in", "recipients": "anna@example.com", "create_contacts": True}, 4)],
     "QuatrixRevokeShareOperator": [({"share": SHARED}, "revoked")],
+    "QuatrixAuditExportOperator": [
+        (
+            {
+                "target": "{}/audit/",
+                "create_parents": True,
+                "start": "2026-01-01T00:00:00Z",
+                "end": "2026-01-02T00:00:00Z",
+            },
+            5,
+        )
+    ],
     "QuatrixShareDownloadedSensor": [({"share": SHARED, "recipients": 1}, 1)],
     "QuatrixCaptchaSensor": [({}, None)],
     "QuatrixFileSensor": [({"path": "/in/old/*.csv"}, 1), ({"path": "/in/old/a.csv", "mode": "reschedule"}, 1)],

@@ -76,6 +76,7 @@ def test_every_public_name_of_the_api_is_there(name: str) -> None:
         "operators.session",
         "operators.files",
         "operators.shares",
+        "operators.audit",
         "sensors.captcha",
         "sensors.files",
         "sensors.shares",
