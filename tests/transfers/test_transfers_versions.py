@@ -126,6 +126,26 @@ def test_a_part_of_another_version_is_not_gone_on_with(
     assert names(tmp_path) == ["a.bin"]
 
 
+def test_what_is_missing_in_a_part_is_not_fetched_once_the_file_has_changed(
+    quatrix_emulator: EmulatorClient, hook: QuatrixHook, tmp_path: Path
+) -> None:
+    quatrix_emulator.put_file(USER, "/a.bin", ONE)
+    quatrix_emulator.fault("file/download/*", cut="body", after_bytes=SIZE // 2)
+    quatrix_emulator.fault("file/download/*", **REFUSED)
+    listed = hook._tree().stat("/a.bin")
+    downloader = Downloader(hook.client.files)
+    with pytest.raises(QuatrixApiError):
+        downloader.download(listed, tmp_path / "a.bin")
+    assert len(local_parts(tmp_path)) == 1
+    # After the next try has listed the file, and before it comes to it.
+    write_in_place(hook, "/a.bin", OTHER)
+    before = quatrix_emulator.counters["download_bytes"]
+    downloader.download(listed, tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == OTHER
+    assert quatrix_emulator.counters["download_bytes"] - before == SIZE
+    assert names(tmp_path) == ["a.bin"]
+
+
 def stopped_upload(emulator: EmulatorClient, hook: QuatrixHook, source: Path, **how: Any) -> None:
     """Upload one chunk of a file, and fail."""
     emulator.fault("/upload/chunked/*", after=1, **REFUSED)
