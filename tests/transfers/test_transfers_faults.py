@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,18 +95,40 @@ def test_every_call_of_an_upload_may_fail_once(
 
 
 @pytest.mark.parametrize("transfers", [1, 16])
-def test_a_new_small_file_costs_at_most_four_calls(
-    quatrix_emulator: EmulatorClient, hook: QuatrixHook, many_files: Callable[[int], Path], transfers: int
+def test_a_new_tree_costs_these_calls_and_no_more(
+    quatrix_emulator: EmulatorClient, hook: QuatrixHook, tmp_path: Path, transfers: int
 ) -> None:
-    source = many_files(200)
-    folders = 3
+    folders, files = 50, 100
+    for number in range(folders):
+        (tmp_path / f"tree/{number}").mkdir(parents=True)
+        for name in ("a", "b"):
+            (tmp_path / f"tree/{number}/{name}").write_bytes(b"x" * 5000)
     hook.get_conn()
-    before = quatrix_emulator.requests
 
-    hook.upload(str(source), "/cheap", create_parents=True, transfers=transfers)
+    def cost(move: Callable[[], object]) -> Counter[str]:
+        before = Counter(quatrix_emulator.counters["by_call"])
+        move()
+        return Counter(quatrix_emulator.counters["by_call"]) - before
 
-    # Beside the files: the look-up of the target, and each folder's making.
-    assert quatrix_emulator.requests - before <= 4 * 200 + 3 * folders
+    up = cost(lambda: hook.upload(f"{tmp_path}/tree", "/new", create_parents=True, transfers=transfers))
+    assert up == {
+        # Of the target, which is missing, and of the folder above it.
+        "POST /api/1.0/file/id": 2,
+        "POST /api/1.0/file/makedir": folders + 1,
+        "POST /api/1.0/upload/link": files,
+        "POST /upload/chunked/{key}": files,
+        "GET /api/1.0/upload/finalize/{key}": files,
+        "POST /api/1.0/file/moveone": files,
+    }
+
+    down = cost(lambda: hook.download("/new", f"{tmp_path}/back", create_parents=True, transfers=transfers))
+    assert down == {
+        "POST /api/1.0/file/id": 1,
+        # Of the source, and what is in it and in each folder.
+        "GET /api/1.0/file/metadata/{id}": 1 + 1 + folders,
+        "POST /api/1.0/file/download-link": files,
+        "GET /api/1.0/file/download/{link}": files,
+    }
 
 
 def test_files_that_an_earlier_try_finished_are_not_sent_again(
