@@ -79,35 +79,45 @@ class DatabaseVariable(AirflowVariable):
 class LockedVariable(DatabaseVariable):
     """Stores a text in an Airflow Variable, with a lock of PostgreSQL or MySQL.
 
-    PostgreSQL locks a number until the transaction ends, MySQL a name until the connection ends.
+    PostgreSQL locks a number until the transaction ends, MySQL a name until the connection ends. So the lock has a
+    connection of its own: Airflow's session is one per thread, and reading and writing end it.
     """
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the lock; it is released even if the process dies.
 
-        :raises QuatrixTransportError: MySQL did not give it within 30 seconds.
+        :raises QuatrixTransportError: the database did not give it within 30 seconds.
         """
-        from airflow.utils.session import create_session
+        from airflow import settings
         from sqlalchemy import text
+        from sqlalchemy.exc import OperationalError
 
+        engine: Any = settings.engine
         number = zlib.crc32(self.name.encode())
-        with create_session() as session:
-            if session.get_bind().dialect.name == "postgresql":
-                session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
+                try:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+                except OperationalError:
+                    raise self._taken() from None
                 yield
                 return
             # A name may have 64 characters.
-            name = f"quatrix-{number}"
-            wanted = {"name": name, "seconds": _LOCK_SECONDS}
-            if session.execute(text("SELECT GET_LOCK(:name, :seconds)"), wanted).scalar() != 1:
-                raise QuatrixTransportError(
-                    f"Another task has held the lock of the Variable {self.name} for {_LOCK_SECONDS} s"
-                )
+            wanted = {"name": f"quatrix-{number}", "seconds": _LOCK_SECONDS}
             try:
+                if connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), wanted).scalar() != 1:
+                    raise self._taken()
                 yield
             finally:
-                session.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+                # A connection may be used again.
+                connection.execute(text("SELECT RELEASE_LOCK(:name)"), wanted)
+
+    def _taken(self) -> QuatrixTransportError:
+        return QuatrixTransportError(
+            f"Another task has held the lock of the Variable {self.name} for {_LOCK_SECONDS} s"
+        )
 
 
 def account_variable(name: str) -> AirflowVariable:
