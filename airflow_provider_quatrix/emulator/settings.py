@@ -253,6 +253,9 @@ class EmulatorSettings:
     share_limit_status: Status = 400
     """The status of a refusal for a forbidden type of share or too many files; its code is 50."""
 
+    share_mails: bool = True
+    """Whether the e-mails of shares and file requests go out and are noted in the activity log, or get lost."""
+
     share_needs_contacts: bool = True
     """Whether ``share/create`` and ``share/request`` refuse an empty list of recipients."""
 

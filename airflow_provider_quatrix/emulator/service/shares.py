@@ -236,6 +236,8 @@ class Shares:
 
         :param address: where the call comes from.
         """
+        if not self._context.settings.share_mails:
+            return
         self.log(share, "sent-email", address)
         kind: Literal["share", "request"] = "request" if share.kind == "request" else "share"
         for party in share.recipients:
