@@ -1,70 +1,66 @@
-"""Tries of a task that are killed at one of their calls, and the notes that the next try finds."""
+"""Tries of a task that are killed, and what the next try finds."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from airflow_provider_quatrix.api import QuatrixClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from pathlib import Path
     from types import FrameType
 
-KILLED = 9
+KILLED = -signal.SIGKILL
+# What a transfer does to either side, and when something goes over the wire.
+STEPS = frozenset({"http.client.send", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.utime", "shutil.rmtree"})
 
 
-class FileNotes:
-    """Notes in a file, where the next process finds them."""
+class FileStore:
+    """A store of a user's own without a lock: one file per text, in the folder that the environment names."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, name: str) -> None:
+        self.path = Path(os.environ["QUATRIX_TEST_STORE"]) / f"{name}.json"
 
     def read(self) -> str | None:
-        return self._path.read_text() if self._path.exists() else None
+        try:
+            return self.path.read_text()
+        except FileNotFoundError:
+            return None
 
     def write(self, text: str) -> None:
         # As a whole, as a Variable is written, since the process may end at any moment.
-        new = self._path.with_suffix(f".{threading.get_ident()}")
+        new = self.path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
         new.write_text(text)
-        new.replace(self._path)
+        new.replace(self.path)
 
     def delete(self) -> None:
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
-def kill_at_call(number: int, *, carried_out: bool, notes: bool = False) -> None:
-    """Let this process end at one of its calls, before it is sent or when it is answered.
+def die(*_: object) -> None:
+    """End this process at once."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    :param number: which, from 1.
-    :param carried_out: the call takes effect.
-    :param notes: writing a note is a call too.
+
+def kill_at(step: int, steps: Collection[str] = STEPS) -> None:
+    """Kill this process ahead of one of its steps.
+
+    :param step: which, from 1.
+    :param steps: audit events that count as steps.
     """
-    calls = 0
+    left = step
 
-    def counted(owner: type, name: str) -> None:
-        method = getattr(owner, name)
+    def count(event: str, _: Any) -> None:
+        nonlocal left
+        if event in steps:
+            left -= 1
+            if left == 0:
+                die()
 
-        def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls != number:
-                return method(*arguments, **options)
-            try:
-                if carried_out:
-                    method(*arguments, **options)
-            finally:
-                os._exit(KILLED)
-
-        setattr(owner, name, call)
-
-    for name in ("call", "send", "open"):
-        counted(QuatrixClient, name)
-    if notes:
-        counted(FileNotes, "write")
+    sys.addaudithook(count)
 
 
 def at_each_line(modules: Collection[str], then: Callable[[int], object]) -> None:
@@ -94,7 +90,7 @@ def kill_at_line(number: int, modules: Collection[str]) -> None:
     :param number: which, from 1.
     :param modules: whose lines count.
     """
-    at_each_line(modules, lambda line: os._exit(KILLED) if line == number else None)
+    at_each_line(modules, lambda line: die() if line == number else None)
 
 
 def count_lines(work: Callable[[], object], modules: Collection[str]) -> int:

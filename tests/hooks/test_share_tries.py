@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from forked import status_of_child
-from killed_tries import KILLED, FileNotes, kill_at_call
+from killed_tries import KILLED, die, kill_at
+from meanwhile import AsSoonAs, ahead_of
 from tries import TriedHook
 
 from airflow_provider_quatrix.api.errors import QuatrixError, QuatrixNotFound, QuatrixPermissionDenied
-from airflow_provider_quatrix.api.shares import SharesApi
 from airflow_provider_quatrix.hooks import sharing
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.pytest_plugin import EMAIL
@@ -54,7 +53,9 @@ def files(
     """Files to share, shares of others that look much alike, and notes that a killed worker leaves behind."""
     quatrix_emulator.add_api_key("share-key-1", EMAIL)
     quatrix_connection(password=None, extra={"api_key": "share-key-1"})
-    monkeypatch.setattr(QuatrixHook, "_checkpoint", lambda _self, _name: FileNotes(tmp_path / "notes"))
+    (tmp_path / "notes").mkdir()
+    monkeypatch.setenv("AIRFLOW__QUATRIX__SESSION_STORE", "killed_tries.FileStore")
+    monkeypatch.setenv("QUATRIX_TEST_STORE", str(tmp_path / "notes"))
     monkeypatch.setattr(sharing, "MAIL_SECONDS", 0.0)
     for name in ("a.csv", "b.csv"):
         quatrix_emulator.put_file(EMAIL, f"/out/{name}", name.encode())
@@ -80,20 +81,15 @@ def made_once(emulator: EmulatorClient, what: str, result: Any) -> None:
     assert all(mail["share_id"] == made["id"] for mail in emulator.mails)
 
 
-def killed_after_its_call() -> None:
-    """Share in a child that is killed when it is answered."""
+def killed_after(path: str, what: str = "share") -> None:
+    """Let a child do it that is killed when a call is answered."""
 
-    def first() -> None:
-        create = SharesApi.create_share
+    def attempt() -> None:
+        hook = TriedHook()
+        hook.client.observe(AsSoonAs(path, die))
+        CALLS[what][1](hook, resume_key="task")
 
-        def and_die(self: SharesApi, share: Any) -> Any:
-            create(self, share)
-            os._exit(KILLED)
-
-        SharesApi.create_share = and_die  # type: ignore[method-assign]
-        CALLS["share"][1](TriedHook(), resume_key="task")
-
-    assert status_of_child(first) == KILLED
+    assert status_of_child(attempt) == KILLED
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -102,15 +98,15 @@ def test_killed_tries_share_once(quatrix_emulator: EmulatorClient, what: str, se
     call = CALLS[what][1]
     dice = random.Random(seed)  # noqa: S311
 
-    def attempt(number: int, *, carried_out: bool, is_retry: bool) -> None:
-        kill_at_call(number, carried_out=carried_out, notes=True)
+    def attempt(step: int, *, is_retry: bool) -> None:
+        kill_at(step)
         call(TriedHook(), resume_key="task", is_retry=is_retry)
 
     ends = []
     for tries in range(4):
-        # The first try of each has more calls than that in any case.
-        at, carried_out = dice.randrange(1, 14 if tries else 10), dice.random() < 0.5
-        ends.append(status_of_child(partial(attempt, at, carried_out=carried_out, is_retry=tries > 0)))
+        # The first try of each has more steps than that in any case.
+        step = dice.randrange(1, 20 if tries else 10)
+        ends.append(status_of_child(partial(attempt, step, is_retry=tries > 0)))
     assert ends[0] == KILLED
     assert set(ends) <= {0, KILLED}
     hook = TriedHook()
@@ -124,21 +120,7 @@ def test_killed_tries_share_once(quatrix_emulator: EmulatorClient, what: str, se
 @pytest.mark.parametrize("what", CALLS)
 def test_a_try_that_is_killed_right_after_its_call(quatrix_emulator: EmulatorClient, what: str) -> None:
     path, call = CALLS[what]
-
-    def attempt() -> None:
-        send = SharesApi.create_share, SharesApi.create_quicklink, SharesApi.request_files
-
-        def and_die(method: Callable[..., Any]) -> Callable[..., Any]:
-            def sent(*arguments: Any, **options: Any) -> Any:
-                method(*arguments, **options)
-                os._exit(KILLED)
-
-            return sent
-
-        SharesApi.create_share, SharesApi.create_quicklink, SharesApi.request_files = map(and_die, send)  # type: ignore[method-assign]
-        call(TriedHook(), resume_key="task")
-
-    assert status_of_child(attempt) == KILLED
+    killed_after(path, what)
     calls = quatrix_emulator.calls("POST", path)
     made_once(quatrix_emulator, what, call(TriedHook(), resume_key="task", is_retry=True))
     assert quatrix_emulator.calls("POST", path) == calls
@@ -158,28 +140,13 @@ def test_an_error_after_all_was_done_is_no_failure(quatrix_emulator: EmulatorCli
     made_once(quatrix_emulator, what, call(TriedHook(), resume_key="task"))
 
 
-def without_mail(monkeypatch: pytest.MonkeyPatch, emulator: EmulatorClient) -> None:
-    """Let the service share, but tell nobody, and answer with an error."""
-    from dataclasses import replace
-
-    create = SharesApi.create_share
-
-    def silent(self: SharesApi, share: Any) -> Any:
-        create(self, replace(share, send_email=False))
-        emulator.fault("share/create", status=500, body={"code": 1, "msg": "Mail server is down"})
-        return create(self, share)
-
-    monkeypatch.setattr(SharesApi, "create_share", silent)
-
-
-def test_a_share_of_which_nobody_was_told_is_revoked(
-    quatrix_emulator: EmulatorClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    call = CALLS["share"][1]
-    with monkeypatch.context() as patch:
-        without_mail(patch, quatrix_emulator)
-        with pytest.raises(QuatrixError, match="Mail server is down"):
-            call(TriedHook(), resume_key="task")
+def test_a_share_of_which_nobody_was_told_is_revoked(quatrix_emulator: EmulatorClient) -> None:
+    path, call = CALLS["share"]
+    quatrix_emulator.configure(share_mails=False)
+    quatrix_emulator.fault(path, status=500, body={"code": 1, "msg": "Mail server is down"}, execute_anyway=True)
+    with pytest.raises(QuatrixError, match="Mail server is down"):
+        call(TriedHook(), resume_key="task")
+    quatrix_emulator.configure(share_mails=True)
     assert [share["status"] for share in done(quatrix_emulator)] == ["D"]
     result = call(TriedHook(), resume_key="task", is_retry=True)
     assert [share["status"] for share in done(quatrix_emulator)] == ["D", "A"]
@@ -187,37 +154,22 @@ def test_a_share_of_which_nobody_was_told_is_revoked(
     assert done(quatrix_emulator)[1]["id"] in QuatrixHook().share_link(result)
 
 
-@pytest.mark.parametrize("kill_at", ["share", "discard", None])
+@pytest.mark.parametrize("killed", ["before it ends that", "when it has ended that", None])
 def test_the_retry_ends_what_a_killed_try_has_told_nobody_of(
-    quatrix_emulator: EmulatorClient, kill_at: str | None
+    quatrix_emulator: EmulatorClient, killed: str | None
 ) -> None:
     call = CALLS["share"][1]
-
-    def first() -> None:
-        from dataclasses import replace
-
-        create = SharesApi.create_share
-
-        def silent(self: SharesApi, share: Any) -> Any:
-            create(self, replace(share, send_email=False))
-            os._exit(KILLED)
-
-        SharesApi.create_share = silent  # type: ignore[method-assign]
-        call(TriedHook(), resume_key="task")
+    quatrix_emulator.configure(share_mails=False)
+    killed_after("share/create")
+    quatrix_emulator.configure(share_mails=True)
 
     def second() -> None:
-        revoke = SharesApi.revoke_share
+        hook = TriedHook()
+        hook.client.observe(AsSoonAs("share/revoke/.*", die))
+        with ahead_of("GET /api/1.0/share/revoke/", die if killed == "before it ends that" else int):
+            call(hook, resume_key="task", is_retry=True)
 
-        def and_die(self: SharesApi, share_id: str) -> Any:
-            if kill_at == "discard":
-                revoke(self, share_id)
-            os._exit(KILLED)
-
-        SharesApi.revoke_share = and_die  # type: ignore[method-assign]
-        call(TriedHook(), resume_key="task", is_retry=True)
-
-    assert status_of_child(first) == KILLED
-    if kill_at is not None:
+    if killed is not None:
         assert status_of_child(second) == KILLED
     call(TriedHook(), resume_key="task", is_retry=True)
     states = [share["status"] for share in done(quatrix_emulator)]
@@ -226,7 +178,7 @@ def test_the_retry_ends_what_a_killed_try_has_told_nobody_of(
 
 
 def test_a_share_that_somebody_has_revoked_meanwhile_is_not_made_again(quatrix_emulator: EmulatorClient) -> None:
-    killed_after_its_call()
+    killed_after("share/create")
     QuatrixHook().client.shares.revoke_share(done(quatrix_emulator)[0]["id"])
     CALLS["share"][1](TriedHook(), resume_key="task", is_retry=True)
     assert [share["status"] for share in done(quatrix_emulator)] == ["D"]
@@ -239,7 +191,7 @@ def test_a_refusal_leaves_nothing_behind(quatrix_emulator: EmulatorClient, what:
     with pytest.raises(QuatrixError, match="Not like this"):
         call(TriedHook(), resume_key="task")
     assert done(quatrix_emulator) == []
-    assert not (tmp_path / "notes").exists()
+    assert list((tmp_path / "notes").iterdir()) == []
     made_once(quatrix_emulator, what, call(TriedHook(), resume_key="task", is_retry=True))
 
 
@@ -271,15 +223,19 @@ def test_what_was_made_needs_no_file_any_more(quatrix_emulator: EmulatorClient) 
         call(TriedHook(), resume_key="task")
 
 
-def test_a_note_that_cannot_be_read_counts_as_none(quatrix_emulator: EmulatorClient, tmp_path: Path) -> None:
-    (tmp_path / "notes").write_text('{"sought": {}}')
-    made_once(quatrix_emulator, "share", CALLS["share"][1](TriedHook(), resume_key="task", is_retry=True))
+def test_a_note_that_cannot_be_read_counts_as_none(quatrix_emulator: EmulatorClient) -> None:
+    call, hook = CALLS["share"][1], TriedHook()
+    call(hook, resume_key="task")
+    (note,) = hook._kept
+    note.write('{"sought": {}}')
+    call(TriedHook(), resume_key="task", is_retry=True)
+    assert len(done(quatrix_emulator)) == 2
 
 
 def test_a_mail_that_comes_a_little_later_counts(
     quatrix_emulator: EmulatorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killed_after_its_call()
+    killed_after("share/create")
     monkeypatch.setattr(sharing, "MAIL_SECONDS", 60.0)
     monkeypatch.setattr(sharing, "_MAIL_PAUSE", 0.01)
     made = {"event": "share", "action": "create", "payload": {"share": done(quatrix_emulator)[0]["id"]}}
@@ -292,7 +248,7 @@ def test_who_may_not_list_shares_shares_once_and_asks_a_person_after_a_kill(quat
     call = CALLS["share"][1]
     quatrix_emulator.fault("tracking/", status=403, body={"code": 50, "msg": "Restricted"}, times=None)
     made_once(quatrix_emulator, "share", call(TriedHook(), resume_key="task"))
-    killed_after_its_call()
+    killed_after("share/create")
     assert len(done(quatrix_emulator)) == 2
     with pytest.raises(QuatrixPermissionDenied):
         call(TriedHook(), resume_key="task", is_retry=True)

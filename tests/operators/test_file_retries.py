@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dag_runs import logged_cleanly, new_dag, run
+from meanwhile import ahead_of
 from tries import TriedHook
 
 from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixNotFound, QuatrixPermissionDenied
@@ -21,6 +22,7 @@ from airflow_provider_quatrix.pytest_plugin import EMAIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from airflow_provider_quatrix.emulator.client import EmulatorClient
 
@@ -327,16 +329,9 @@ def test_mapped_tasks_keep_their_notes_apart(quatrix_emulator: EmulatorClient) -
 # Somebody takes the name meanwhile, or an answer is lost
 
 
-def taken_meanwhile(hook: QuatrixHook, emulator: EmulatorClient, call: str, path: str) -> None:
+def taken_meanwhile(emulator: EmulatorClient, call: str, path: str) -> AbstractContextManager[None]:
     """Let somebody put a file at a path just before a call."""
-    files = hook.client.files
-    send = getattr(files, call)
-
-    def late(*arguments: Any, **named: Any) -> Any:
-        emulator.put_file(EMAIL, path, b"other")
-        return send(*arguments, **named)
-
-    setattr(files, call, late)
+    return ahead_of(f"POST /api/1.0/file/{call}one", lambda: emulator.put_file(EMAIL, path, b"other"))
 
 
 @pytest.mark.parametrize("mode", ["fail", "skip", "overwrite", "rename"])
@@ -347,14 +342,15 @@ def test_a_name_that_is_taken_meanwhile_is_met_as_the_mode_says(
     put(quatrix_emulator, in__a=b"abc")
     quatrix_emulator.make_folder(EMAIL, "/out")
     hook = QuatrixHook()
-    taken_meanwhile(hook, quatrix_emulator, what, "/out/a")
+    taken = taken_meanwhile(quatrix_emulator, what, "/out/a")
     act = getattr(hook, f"{what}_many")
     if mode == "fail":
-        with pytest.raises(QuatrixConflict):
+        with pytest.raises(QuatrixConflict), taken:
             act("/in/a", "/out/a", if_exists=mode)
         assert remote(quatrix_emulator) == {"/in/a": b"abc", "/out/a": b"other"}
         return
-    (done,) = act("/in/a", "/out/a", if_exists=mode)
+    with taken:
+        (done,) = act("/in/a", "/out/a", if_exists=mode)
     assert (done.path, done.skipped) == ("/out/a(1)" if mode == "rename" else "/out/a", mode == "skip")
     files = remote(quatrix_emulator)
     assert files["/out/a"] == (b"abc" if mode == "overwrite" else b"other")

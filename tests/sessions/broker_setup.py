@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_quatrix.api import Credentials, QuatrixClient, SessionCalls, SessionStatus, Transport
@@ -20,6 +18,7 @@ from airflow_provider_quatrix.sessions.shared_record import SharedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from airflow_provider_quatrix.emulator.client import EmulatorClient
     from airflow_provider_quatrix.sessions.record import AccountRecord
@@ -28,27 +27,6 @@ if TYPE_CHECKING:
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 LONGEST_CLAIM = 15.0
 POLICY = RetryPolicy(deadline=30.0, attempts=2, first_pause=0.01)
-
-
-class FileStore:
-    """A store of a user's own without a lock: one file per account, in the folder that the environment names."""
-
-    def __init__(self, name: str) -> None:
-        self.path = Path(os.environ["QUATRIX_TEST_STORE"]) / f"{name}.json"
-
-    def read(self) -> str | None:
-        try:
-            return self.path.read_text()
-        except FileNotFoundError:
-            return None
-
-    def write(self, text: str) -> None:
-        new = self.path.with_suffix(f".{os.getpid()}.new")
-        new.write_text(text)
-        new.replace(self.path)
-
-    def delete(self) -> None:
-        self.path.unlink(missing_ok=True)
 
 
 class CountingStore:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from broker_setup import CountingStore, FileStore, Team
+from broker_setup import CountingStore, Team
 from forked import status_of_child
+from killed_tries import FileStore
 
 from airflow_provider_quatrix import api
 from airflow_provider_quatrix.api import SessionStatus
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 
 
 def in_threads(number: int, work: Callable[[], object]) -> list[object]:
@@ -93,7 +93,7 @@ def test_two_brokers_sign_in_once_threads(team: Team) -> None:
 _WORKER = """
 import sys
 from pathlib import Path
-from broker_setup import FileStore
+from killed_tries import FileStore
 from airflow_provider_quatrix.api import Credentials, SessionCalls, Transport
 from airflow_provider_quatrix.sessions.broker import SessionBroker
 from airflow_provider_quatrix.sessions.host import AccountFolder
@@ -114,7 +114,7 @@ broker.with_session(calls.ping)
 def in_processes(number: int, team: Team, dead: str = "") -> list[str]:
     command = [sys.executable, "-c", _WORKER, team.emulator.url, EMAIL, PASSWORD, str(team.folder / "host-1"), dead]
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", ""), str(ROOT)]),
+        "PYTHONPATH": os.pathsep.join([*map(str, HERE.parents[:2]), str(HERE), os.environ.get("PYTHONPATH", "")]),
         "QUATRIX_TEST_STORE": str(team.folder),
     }
     workers = [

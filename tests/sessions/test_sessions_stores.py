@@ -38,7 +38,7 @@ def test_memory() -> None:
 
 def test_a_class_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUATRIX_TEST_STORE", str(tmp_path))
-    path = "broker_setup.FileStore"
+    path = "killed_tries.FileStore"
     check_contract(session_store(path, "a"), session_store(path, "a"), session_store(path, "b"))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dag_runs import once
+from meanwhile import ahead_of
 from store_servers import SftpFiles, Store
 
 from airflow_provider_quatrix.api.errors import QuatrixError, QuatrixTransferError
@@ -168,19 +169,11 @@ def test_sources_are_deleted_once_they_have_arrived(
 
 
 def test_a_source_that_changes_is_not_deleted(
-    quatrix_emulator: EmulatorClient, hook: QuatrixHook, store: Store, monkeypatch: pytest.MonkeyPatch
+    quatrix_emulator: EmulatorClient, hook: QuatrixHook, store: Store
 ) -> None:
     store.put("a.csv", b"first")
-    commit = hook.client.files.move_verified
-
-    def change_too(*arguments: Any, **options: Any) -> Any:
-        store.put("a.csv", b"second and longer")
-        return commit(*arguments, **options)
-
-    monkeypatch.setattr(
-        "airflow_provider_quatrix.api.files.FilesApi.move_verified", lambda _, *a, **o: change_too(*a, **o)
-    )
-    (result,) = hook.transfer(f"{store.url}/a.csv", "/in/", create_parents=True, delete_source=True)
+    with ahead_of("POST /api/1.0/file/moveone", lambda: store.put("a.csv", b"second and longer")):
+        (result,) = hook.transfer(f"{store.url}/a.csv", "/in/", create_parents=True, delete_source=True)
     assert not result.source_deleted
     assert store.files() == {"a.csv": b"second and longer"}
     assert on_quatrix(quatrix_emulator) == {"/in/a.csv": b"first"}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from forked import status_of_child
-from killed_tries import KILLED, FileNotes, kill_at_call
+from killed_tries import KILLED, die, kill_at
+from meanwhile import AsSoonAs
 from tries import TriedHook
 
-from airflow_provider_quatrix.api.files import FilesApi
-from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.pytest_plugin import EMAIL
 from airflow_provider_quatrix.transfer.temporary import is_temporary
 
@@ -28,23 +26,24 @@ if TYPE_CHECKING:
 FILES = {f"{'deep/' if number % 3 else ''}{number}.bin": random.Random(number).randbytes(1000) for number in range(8)}  # noqa: S311
 
 
+@pytest.fixture(autouse=True)
+def notes(
+    quatrix_emulator: EmulatorClient,
+    quatrix_connection: QuatrixConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Notes that a killed worker leaves behind, and a connection with an API key."""
+    quatrix_emulator.add_api_key("transfer-key-1", EMAIL)
+    quatrix_connection(password=None, extra={"api_key": "transfer-key-1"})
+    monkeypatch.setenv("AIRFLOW__QUATRIX__SESSION_STORE", "killed_tries.FileStore")
+    monkeypatch.setenv("QUATRIX_TEST_STORE", str(tmp_path))
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("mode", ["fail", "rename"])
 @pytest.mark.parametrize("direction", ["up", "down", "copy"])
-def test_killed_tries(
-    quatrix_emulator: EmulatorClient,
-    quatrix_connection: QuatrixConnection,
-    local: Store,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    direction: str,
-    mode: str,
-    seed: int,
-) -> None:
-    quatrix_emulator.add_api_key("transfer-key-1", EMAIL)
-    quatrix_connection(password=None, extra={"api_key": "transfer-key-1"})
-    monkeypatch.setattr(QuatrixHook, "_checkpoint", lambda _self, _name: FileNotes(tmp_path / "notes"))
+def test_killed_tries(quatrix_emulator: EmulatorClient, local: Store, *, direction: str, mode: str, seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311
     for name, data in FILES.items():
         if direction == "up":
@@ -57,15 +56,14 @@ def test_killed_tries(
     target = f"{local.url}/out" if direction == "down" else "/out"
     options: dict[str, Any] = {"if_exists": mode, "delete_source": True, "transfers": 2, "resume_key": "task"}
 
-    def attempt(number: int, *, carried_out: bool, is_retry: bool) -> None:
-        kill_at_call(number, carried_out=carried_out)
+    def attempt(step: int, *, is_retry: bool) -> None:
+        kill_at(step)
         TriedHook().transfer(source, target, is_retry=is_retry, **options)
 
     ends = []
     for tries in range(4):
-        # The first try has more calls than that in any case.
-        at, carried_out = dice.randrange(1, 50 if tries else 25), dice.random() < 0.5
-        work = partial(attempt, at, carried_out=carried_out, is_retry=tries > 0)
+        # The first try has more steps than that in any case.
+        work = partial(attempt, dice.randrange(1, 100 if tries else 38), is_retry=tries > 0)
         ends.append(status_of_child(work))
     assert ends[0] == KILLED
     assert set(ends) <= {0, KILLED}
@@ -87,27 +85,14 @@ def test_killed_tries(
 
 @pytest.mark.parametrize("mode", ["fail", "rename"])
 def test_a_try_that_is_killed_right_after_its_first_file(
-    quatrix_emulator: EmulatorClient,
-    quatrix_connection: QuatrixConnection,
-    local: Store,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    mode: str,
+    quatrix_emulator: EmulatorClient, local: Store, mode: str
 ) -> None:
-    quatrix_emulator.add_api_key("transfer-key-1", EMAIL)
-    quatrix_connection(password=None, extra={"api_key": "transfer-key-1"})
-    monkeypatch.setattr(QuatrixHook, "_checkpoint", lambda _self, _name: FileNotes(tmp_path / "notes"))
     local.put("a.bin", b"1")
 
     def attempt() -> None:
-        move = FilesApi.move_verified
-
-        def move_and_die(*arguments: Any, **options: Any) -> Any:
-            move(*arguments, **options)
-            os._exit(KILLED)
-
-        FilesApi.move_verified = move_and_die  # type: ignore[method-assign]
-        TriedHook().transfer(f"{local.url}/a.bin", "/out/", if_exists=mode, create_parents=True, resume_key="task")
+        hook = TriedHook()
+        hook.client.observe(AsSoonAs("file/moveone", die))
+        hook.transfer(f"{local.url}/a.bin", "/out/", if_exists=mode, create_parents=True, resume_key="task")
 
     assert status_of_child(attempt) == KILLED
     TriedHook().transfer(f"{local.url}/a.bin", "/out/", if_exists=mode, resume_key="task", is_retry=True)

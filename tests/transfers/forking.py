@@ -10,12 +10,13 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from killed_tries import KILLED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # How the lines begin that are for the test; all others are the log.
 BEGAN, ENDED = "began as ", "ended with "
-KILLED = -9
 
 
 def serve(work: Callable[[dict[str, Any]], str]) -> None:
@@ -54,7 +55,7 @@ class Workers:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **environment},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         )
 
     def __enter__(self) -> Self:

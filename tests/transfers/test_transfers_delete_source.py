@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from transfer_notes import USER, notes, write_in_place
+from forked import status_of_child
+from killed_tries import KILLED, die, kill_at
+from meanwhile import AsSoonAs, ahead_of
+from transfer_notes import USER, is_note, write_in_place
 
 from airflow_provider_quatrix.api.errors import QuatrixApiError, QuatrixPermissionDenied
 from airflow_provider_quatrix.api.paths import InvalidPathError
-from airflow_provider_quatrix.transfer import execution as carrying
-from airflow_provider_quatrix.transfer import sources
-from airflow_provider_quatrix.transfer.journal import Journal
+from airflow_provider_quatrix.transfer.temporary import is_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +31,6 @@ TASK: dict[str, Any] = {"resume_key": "dag task run", "delete_source": True, "cr
 AGAIN: dict[str, Any] = {**TASK, "is_retry": True}
 REFUSED: dict[str, Any] = {"status": 400, "body": {"code": 10, "msg": "no"}}
 MODES = ("fail", "skip", "overwrite", "rename", "update")
-
-
-class Killed(BaseException):
-    """Stands for what ends a worker: nothing after it is done, and no notes are written."""
 
 
 def make_tree(folder: Path) -> Path:
@@ -92,31 +91,26 @@ def test_a_source_that_has_changed_since_stays(
 ) -> None:
     source = make_tree(tmp_path / "source")
 
-    def while_it_deletes(job: Any) -> Any:
+    def once_all_is_sent() -> None:
         (source / "a").write_bytes(b"written meanwhile")
         (source / "deep/b").unlink()
-        return job
 
-    real_local, real_remote = sources.delete_local, sources.delete_remote
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carrying, "delete_local", lambda arrived: real_local(while_it_deletes(arrived)))
-        up = hook.upload(source, "/in", **TASK)
+    hook.client.observe(AsSoonAs("moved upload", once_all_is_sent, after=len(TREE) - 1))
+    up = hook.upload(source, "/in", **TASK)
     assert on_disk(source) == {"a": b"written meanwhile"}
     assert [result.path for result in up if not result.source_deleted] == ["/in/a"]
     assert f"{source}/a is not deleted: it has changed since it was uploaded" in caplog.text
 
     fill(quatrix_emulator)
 
-    def meanwhile(arrived: Any) -> Any:
+    def once_all_is_fetched() -> None:
         quatrix_emulator.put_file(USER, "/out/a", b"written meanwhile")
         for name in ("deep/c", "many/3"):
             write_in_place(hook, f"/out/{name}", b"written meanwhile")
         hook.move("/out/deep/b", "/elsewhere", create_parents=True)
-        return arrived
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carrying, "delete_remote", lambda files, arrived: real_remote(files, meanwhile(arrived)))
-        hook.download("/out", tmp_path / "target", **TASK)
+    hook.client.observe(AsSoonAs("moved download", once_all_is_fetched, after=len(TREE) - 1))
+    hook.download("/out", tmp_path / "target", **TASK)
     assert on_disk(tmp_path / "target") == TREE
     assert stored(quatrix_emulator, "/out") == dict.fromkeys(("a", "deep/c", "many/3"), b"written meanwhile")
     assert quatrix_emulator.read_file(USER, "/elsewhere") == TREE["deep/b"]
@@ -166,58 +160,74 @@ def test_if_one_fails_none_is_deleted(quatrix_emulator: EmulatorClient, hook: Qu
     assert stored(quatrix_emulator, "/out").items() >= TREE.items()
 
 
-Way = tuple["Callable[..., Transfers]", "Callable[[], dict[str, bytes]]", "Callable[[], dict[str, bytes]]"]
+@dataclass(frozen=True)
+class Way:
+    """One direction.
+
+    :param move: moves the tree.
+    :param source: tells what the source holds.
+    :param target: tells what the target holds.
+    :param is_up: from here to Quatrix.
+    """
+
+    move: Callable[..., Transfers]
+    source: Callable[[], dict[str, bytes]]
+    target: Callable[[], dict[str, bytes]]
+    is_up: bool
 
 
 @pytest.fixture(params=["up", "down"])
 def way(request: pytest.FixtureRequest, quatrix_emulator: EmulatorClient, hook: QuatrixHook, tmp_path: Path) -> Way:
-    """A move, what its source holds, and what its target holds."""
+    """One direction after the other, with a source that is full and a target that is empty."""
+    here = tmp_path / "here"
     if request.param == "up":
-        source = make_tree(tmp_path / "source")
-        return (
-            lambda **how: hook.upload(source, "/in", **how),
-            lambda: on_disk(source),
+        make_tree(here)
+        return Way(
+            lambda **how: hook.upload(here, "/in", **how),
+            lambda: on_disk(here),
             lambda: stored(quatrix_emulator, "/in"),
+            is_up=True,
         )
     fill(quatrix_emulator)
-    target = tmp_path / "target"
-    return (
-        lambda **how: hook.download("/out", target, **how),
+    return Way(
+        lambda **how: hook.download("/out", here, **how),
         lambda: stored(quatrix_emulator, "/out"),
-        lambda: on_disk(target),
+        lambda: on_disk(here),
+        is_up=False,
     )
 
 
+@pytest.fixture
+def notes(noted: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], list[Path]]:
+    """Notes that a killed process leaves behind; returns what tells them."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    monkeypatch.setenv("AIRFLOW__QUATRIX__SESSION_STORE", "killed_tries.FileStore")
+    monkeypatch.setenv("QUATRIX_TEST_STORE", str(folder))
+    return lambda: [path for path in folder.iterdir() if is_note(path.stem)]
+
+
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("deletes", [0, 4, 10])
+@pytest.mark.parametrize("deletions", [0, 2, None])
 def test_a_kill_before_or_between_the_deletions_is_made_good_by_the_next_try(
-    way: Way, hook: QuatrixHook, monkeypatch: pytest.MonkeyPatch, mode: str, deletes: int
+    notes: Callable[[], list[Path]], way: Way, hook: QuatrixHook, mode: str, deletions: int | None
 ) -> None:
-    move, source, target = way
-    real_local, real_remote = carrying.delete_local, carrying.delete_remote
+    def first() -> None:
+        if deletions is not None and way.is_up:
+            kill_at(deletions + 1, {"os.remove"})
+        elif deletions is not None:
+            hook.client.observe(AsSoonAs("file/delete", die, after=deletions - 1))
+        with ahead_of("POST /api/1.0/file/delete", die) if deletions == 0 and not way.is_up else nullcontext():
+            way.move(if_exists=mode, **TASK)
 
-    def some(arrived: Any) -> Any:
-        return list(arrived)[:deletes]
-
-    def killed_local(arrived: Any) -> Any:
-        real_local(some(arrived))
-        raise Killed
-
-    def killed_remote(files: Any, arrived: Any) -> Any:
-        real_remote(files, some(arrived))
-        raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        # A kill leaves no time to write down what has been done.
-        patch.setattr(Journal, "write", lambda journal: None)
-        patch.setattr(carrying, "delete_local", killed_local)
-        patch.setattr(carrying, "delete_remote", killed_remote)
-        with pytest.raises(Killed):
-            move(if_exists=mode, **TASK)
-    assert len(source()) == len(TREE) - deletes
-    results = move(if_exists=mode, **AGAIN)
-    assert source() == {}
-    assert target() == TREE
+    # The last one's success is lost.
+    assert status_of_child(first) == (0 if deletions is None else KILLED)
+    # On Quatrix the files of a folder go at once.
+    assert len(TREE) - len(way.source()) == {0: 0, 2: 2 if way.is_up else 3, None: len(TREE)}[deletions]
+    assert notes()
+    results = way.move(if_exists=mode, **AGAIN)
+    assert way.source() == {}
+    assert way.target() == TREE
     assert len(results) == len(TREE)
     assert all(result.source_deleted for result in results)
     # What is overwritten anyway may be moved again.
@@ -230,36 +240,33 @@ def test_a_kill_before_or_between_the_deletions_is_made_good_by_the_next_try(
 def test_a_newcomer_of_the_same_name_is_neither_taken_for_moved_nor_put_over_what_was(
     way: Way, quatrix_emulator: EmulatorClient, tmp_path: Path, mode: str
 ) -> None:
-    move, source, target = way
-    move(if_exists=mode, **TASK)
-    assert source() == {}
-    if tmp_path.joinpath("source").is_dir():
-        (tmp_path / "source/a").write_bytes(b"new")
+    way.move(if_exists=mode, **TASK)
+    assert way.source() == {}
+    if way.is_up:
+        (tmp_path / "here/a").write_bytes(b"new")
     else:
         quatrix_emulator.put_file(USER, "/out/a", b"new")
-    results = move(if_exists=mode, **AGAIN)
-    assert target() == TREE
-    assert source() == {"a": b"new"}
+    results = way.move(if_exists=mode, **AGAIN)
+    assert way.target() == TREE
+    assert way.source() == {"a": b"new"}
     assert len(results) == len(TREE)
 
 
+@pytest.mark.usefixtures("notes")
 def test_a_source_that_somebody_else_took_away_is_missed(way: Way, tmp_path: Path, hook: QuatrixHook) -> None:
-    move, source, target = way
+    def first() -> None:
+        with ahead_of(f"POST /api/1.0/{'upload/link' if way.is_up else 'file/download-link'}", die):
+            way.move(**TASK)
 
-    def killed(*_: Any) -> Any:
-        raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carrying, "run_all", killed)
-        with pytest.raises(Killed):
-            move(**TASK)
-    if tmp_path.joinpath("source").is_dir():
-        (tmp_path / "source/a").unlink()
+    assert status_of_child(first) == KILLED
+    if way.is_up:
+        (tmp_path / "here/a").unlink()
     else:
         hook.delete("/out/a")
     with pytest.raises(FileNotFoundError, match="a was there when the first try began, but is gone"):
-        move(**AGAIN)
-    assert (len(source()), target()) == (len(TREE) - 1, {})
+        way.move(**AGAIN)
+    assert len(way.source()) == len(TREE) - 1
+    assert [name for name in way.target() if not is_temporary(name.rpartition("/")[2])] == []
 
 
 def test_a_single_file(quatrix_emulator: EmulatorClient, hook: QuatrixHook, tmp_path: Path) -> None:

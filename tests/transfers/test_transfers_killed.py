@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from forking import KILLED, Workers
+from forking import Workers
+from killed_tries import KILLED
 
 from airflow_provider_quatrix.transfer.chunks import LARGEST_CHUNK, SMALLEST_CHUNK
 
@@ -43,7 +44,7 @@ def order(quatrix_emulator: EmulatorClient, tmp_path: Path) -> dict[str, Any]:
         "url": quatrix_emulator.url,
         "api_key": "transfer-key-1",
         "remote": "/big.bin",
-        "notes": str(tmp_path / "notes"),
+        "notes": str(tmp_path),
         "answer": str(tmp_path / "answer"),
         "kill_at": -1,
         "is_retry": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from meanwhile import AsSoonAs, ahead_of
 from transfer_notes import USER
 
 from airflow_provider_quatrix.api.errors import QuatrixApiError, QuatrixNotFound
@@ -165,16 +166,11 @@ def test_what_has_been_moved_away_meanwhile_is_not_deleted(
 ) -> None:
     fill(quatrix_emulator, "/in", {"extra": b"x", "other": b"y"})
     source = make_tree(tmp_path / "source", {"a": b"1"})
-    from airflow_provider_quatrix.transfer import execution as carrying
 
-    real = carrying.run_all
-
-    def meanwhile(*arguments: Any) -> Any:
+    def meanwhile() -> None:
         hook.move("/in/extra", "/elsewhere/extra", create_parents=True)
-        return real(*arguments)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carrying, "run_all", meanwhile)
+    with ahead_of("POST /api/1.0/upload/link", meanwhile):
         assert hook.upload(source, "/in", **MIRROR).deleted == ["/in/other"]
     assert quatrix_emulator.read_file(USER, "/elsewhere/extra") == b"x"
 
@@ -184,18 +180,14 @@ def test_a_folder_that_a_link_has_taken_the_place_of_meanwhile_keeps_what_it_hol
 ) -> None:
     quatrix_emulator.put_file(USER, "/out/deep/a", b"1")
     target, other = make_tree(tmp_path / "target", {"deep/extra": b"x"}), make_tree(tmp_path / "other", {"extra": b"y"})
-    from airflow_provider_quatrix.transfer import execution as carrying
 
-    real = carrying.run_all
-
-    def meanwhile(*arguments: Any) -> Any:
+    def meanwhile() -> None:
         (target / "deep").rename(tmp_path / "away")
         (target / "deep").symlink_to(other)
-        return real(*arguments)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carrying, "run_all", meanwhile)
-        assert hook.download("/out", target, **MIRROR).deleted == []
+    hook.client.observe(AsSoonAs("moved download", meanwhile))
+    assert hook.download("/out", target, **MIRROR).deleted == []
+    assert target.joinpath("deep").is_symlink()
     assert (other / "extra").read_bytes() == b"y"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 from typing import Any
 
 from forking import serve
+from killed_tries import FileStore, die
 
 from airflow_provider_quatrix.api import ApiKeyAuthorizer, QuatrixClient, Transport
 from airflow_provider_quatrix.api.files import IfExists
@@ -15,24 +15,6 @@ from airflow_provider_quatrix.transfer.download import Downloader
 from airflow_provider_quatrix.transfer.journal import Journal
 from airflow_provider_quatrix.transfer.tree import RemoteTree
 from airflow_provider_quatrix.transfer.upload import Uploader
-
-
-class FileNotes:
-    """Notes in a file, where the next process finds them."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self) -> str | None:
-        return self._path.read_text() if self._path.exists() else None
-
-    def write(self, text: str) -> None:
-        new = self._path.with_suffix(".new")
-        new.write_text(text)
-        new.replace(self._path)
-
-    def delete(self) -> None:
-        self._path.unlink(missing_ok=True)
 
 
 class KillAt:
@@ -45,7 +27,7 @@ class KillAt:
     def __call__(self, size: int) -> None:
         self._seen += size
         if 0 <= self._at <= self._seen:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
 
 
 def transfer(order: dict[str, Any]) -> str:
@@ -54,8 +36,8 @@ def transfer(order: dict[str, Any]) -> str:
     kill = KillAt(order["kill_at"])
     local, remote = Path(order["local"]), order["remote"]
     if order["direction"] == "up":
-        notes = FileNotes(Path(order["notes"]))
-        journal = Journal(notes, is_retry=order["is_retry"])
+        os.environ["QUATRIX_TEST_STORE"] = order["notes"]
+        journal = Journal(FileStore("notes"), is_retry=order["is_retry"])
         uploader = Uploader(
             RemoteTree(client.files), resume_key="child", journal=journal, keep_unfinished=True, progress=kill
         )

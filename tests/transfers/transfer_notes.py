@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 USER = "robot@example.com"
 
 
+def is_note(name: str) -> bool:
+    """Tell whether it is the name of a note, and not of a session."""
+    return re.search(r"__[0-9a-f]{32}$", name) is not None
+
+
 def notes() -> list[str]:
-    """Return the names of the notes that are kept, sessions left out."""
-    return [name for name in MemoryStore._texts if re.search(r"__[0-9a-f]{32}$", name)]
+    """Return the names of the notes that are kept."""
+    return [name for name in MemoryStore._texts if is_note(name)]
 
 
 def remote_parts(emulator: EmulatorClient) -> list[str]:
