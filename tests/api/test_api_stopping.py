@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from http_servers import ScriptedServer
+from http_servers import ScriptedServer, answer
 
 from airflow_provider_quatrix import api
-from airflow_provider_quatrix.api.deadline import answers_by
+from airflow_provider_quatrix.api.deadline import TICK, answers_by
 from airflow_provider_quatrix.api.errors import QuatrixError, QuatrixTransportError
 from airflow_provider_quatrix.api.messages import Request
 from airflow_provider_quatrix.api.retry import RetryPolicy
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import socket
 
 AT_ONCE = RetryPolicy(first_pause=0.001, longest_pause=0.001)
+ONCE = RetryPolicy(attempts=1)
 
 
 class Zeros:
@@ -91,6 +92,17 @@ def test_a_body_that_is_taken_in_driblets_is_given_up() -> None:
             over.send(Request("POST", "x", body=lambda: Zeros(size), body_size=size), {})
         done.set()
     assert len(connections) == 2
+
+
+def test_an_answer_that_pauses_longer_than_a_watched_thread_waits_at_a_time_comes_whole() -> None:
+    def pausing(connection: socket.socket, _: str) -> None:
+        whole = answer("200 OK", b'{"a": 1}')
+        connection.sendall(whole[:-4])
+        threading.Event().wait(2.5 * TICK)
+        connection.sendall(whole[-4:])
+
+    with ScriptedServer(pausing) as server, stopped_by(Stop()):
+        assert Transport(server.url, policy=ONCE).send(Request("GET", "x"), {}).json() == {"a": 1}
 
 
 @pytest.mark.parametrize("where", ["while sending", "while waiting for the answer"])
