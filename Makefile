@@ -146,7 +146,7 @@ clean: ## Remove everything that make has made.
 # Only what the demo needs, so that a first look is not long in coming.
 .PRECIOUS: .venv-%/.runtime
 .venv-%/.runtime: .venv-%/.uv setup.cfg pyproject.toml
-	$(call install,$*,emulator)
+	$(call install,$*,$(shell echo emulator,demo))
 	touch $@
 
 .PRECIOUS: .venv-%/.installed
