@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,23 +25,39 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write("".join(f"{nodeid}\n" for nodeid in missed))
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The browser, for one module: as long as it runs, asyncio.run() cannot be used in this thread."""
+@pytest.fixture(scope="session")
+def chromium_program() -> str:
+    """The path of the browser."""
     path = chromium_path()
     if path is None:
         pytest.skip(f"{NO_BROWSER}: none of {', '.join(NAMES)} is on the PATH")
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with started_chromium(path) as browser:
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_program: str) -> Iterator[Browser]:
+    """The browser, for one module: as long as it runs, asyncio.run() cannot be used in this thread."""
+    with started_chromium(chromium_program) as browser:
         yield browser
 
 
 @pytest.fixture
 def chromium_page(chromium: Browser) -> Iterator[Page]:
     """An empty page that fails the test when a script of the page fails or the console shows an error."""
-    context = chromium.new_context(viewport={"width": 1100, "height": 900}, color_scheme="light")
+    with faultless_page(chromium) as page:
+        yield page
+
+
+@contextmanager
+def faultless_page(browser: Browser, timeout: float = 10.0) -> Iterator[Page]:
+    """Open an empty page; it is an error when a script of the page fails or the console shows an error.
+
+    :param timeout: seconds for each step.
+    """
+    context = browser.new_context(viewport={"width": 1100, "height": 900}, color_scheme="light")
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1000 * timeout)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
