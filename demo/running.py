@@ -7,6 +7,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from demo.seed import DATABASE_CONN_ID, database
 from testing.airflow_process import AirflowProcess
 from testing.emulator_process import EmulatorProcess
 
@@ -27,7 +28,9 @@ def started(home: Path, dags: Path) -> Iterator[tuple[AirflowProcess, EmulatorPr
     with EmulatorProcess(home / "logs" / "components" / "emulator.log") as emulator:
         variables = {
             "AIRFLOW_CONN_QUATRIX_DEFAULT": json.dumps(emulator.connection),
+            f"AIRFLOW_CONN_{DATABASE_CONN_ID.upper()}": json.dumps(database(home)),
             "QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files"),
+            "QUATRIX_EXAMPLE_INTERVAL": "2",
             "AIRFLOW__QUATRIX__LOCK_DIR": str(home.resolve() / "locks"),
             # Only the runs that are counted: a DAG with a schedule would begin another one when it is unpaused.
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",

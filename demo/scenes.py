@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from demo.partner import Partner
 from testing.emulator_process import EMAIL
 
 if TYPE_CHECKING:
@@ -26,28 +27,41 @@ INBOX_FILE = "/partner/inbox/orders.csv"
 
 
 @contextmanager
-def once_somebody_waits(emulator: EmulatorClient, act: Callable[[], object]) -> Iterator[None]:
-    """Do something from outside as soon as a sensor has been seen waiting.
+def outsider(look: Callable[[], object]) -> Iterator[None]:
+    """Let somebody outside look again and again.
 
-    :param emulator: the service.
-    :param act: what to do.
+    :param look: does what there is to do, and returns true if nothing more is to come.
     """
-    before = emulator.requests
     done = threading.Event()
 
-    def outsider() -> None:
-        while not done.wait(LOOK_SECONDS):
-            if emulator.requests - before >= CALLS_OF_A_WAITING_SENSOR:
-                act()
-                return
+    def work() -> None:
+        while not done.wait(LOOK_SECONDS) and not look():
+            pass
 
-    thread = threading.Thread(target=outsider, name="outsider", daemon=True)
+    thread = threading.Thread(target=work, name="outsider", daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
+
+
+def once_somebody_waits(emulator: EmulatorClient, act: Callable[[], object]) -> AbstractContextManager[None]:
+    """Do something from outside as soon as a sensor has been seen waiting.
+
+    :param emulator: the service.
+    :param act: what to do.
+    """
+    before = emulator.requests
+
+    def look() -> bool:
+        is_seen: bool = emulator.requests - before >= CALLS_OF_A_WAITING_SENSOR
+        if is_seen:
+            act()
+        return is_seen
+
+    return outsider(look)
 
 
 def blocked_account(emulator: EmulatorClient) -> AbstractContextManager[None]:
@@ -65,6 +79,14 @@ def late_partner(emulator: EmulatorClient) -> AbstractContextManager[None]:
     :param emulator: the service.
     """
     return once_somebody_waits(emulator, lambda: emulator.put_file(EMAIL, INBOX_FILE, b"order,units\n1,12\n"))
+
+
+def partner_with_mail(emulator: EmulatorClient) -> AbstractContextManager[None]:
+    """Let a partner send the files that e-mails ask for, and download what they announce.
+
+    :param emulator: the service.
+    """
+    return outsider(Partner(emulator).read_mails)
 
 
 def nothing(emulator: EmulatorClient) -> AbstractContextManager[None]:
@@ -92,6 +114,7 @@ SCENES = (
     Scene("quatrix_captcha_gate", blocked_account),
     Scene("quatrix_nightly_report"),
     Scene("quatrix_inbound", late_partner),
+    Scene("quatrix_dropbox", partner_with_mail),
 )
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.emulator.client import EmulatorClient
 
+# The connection to the database into which an example DAG loads.
+DATABASE_CONN_ID = "orders_db"
 # Old enough for every ``min_age`` of the example DAGs.
 AGE_SECONDS = 3600.0
 SEED = {
@@ -26,6 +28,15 @@ SEED = {
     "/reports/sales-week-1.csv": b"region,units\nnorth,4\n",
     "/reports/drafts/notes.txt": b"not yet\n",
 }
+
+
+def database(home: Path) -> dict[str, str]:
+    """The connection to a database in a file.
+
+    :param home: folder of the file.
+    :return: the fields of the connection.
+    """
+    return {"conn_type": "sqlite", "host": str(home.resolve() / "orders.db")}
 
 
 def sow(emulator: EmulatorClient, store: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.seed import keep, restore, sow
+from demo.seed import DATABASE_CONN_ID, database, keep, restore, sow
 from testing.airflow_client import AirflowError
 from testing.airflow_process import AirflowProcess
 from testing.airflow_settings import port_or_free
@@ -47,6 +47,7 @@ def serve(home: Path) -> None:
         running.callback(keep, emulator.client, kept)
         variables = {
             "QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files"),
+            "QUATRIX_EXAMPLE_INTERVAL": "5",
             "QUATRIX_EXAMPLE_STORE": store.as_uri(),
             "AIRFLOW__QUATRIX__LOCK_DIR": str(home.resolve() / "locks"),
         }
@@ -54,18 +55,19 @@ def serve(home: Path) -> None:
         airflow = AirflowProcess(home, dags_folder=ROOT / "dags", env=variables, port=port)
         airflow.migrate()
         connections = home / "connections.json"
-        connections.write_text(json.dumps({CONN_ID: emulator.connection}))
-        # In the database, not in the environment, so that the web interface shows it.
+        connections.write_text(json.dumps({CONN_ID: emulator.connection, DATABASE_CONN_ID: database(home)}))
+        # In the database, not in the environment, so that the web interface shows them.
         added = airflow.cli("connections", "import", "--overwrite", str(connections.resolve()))
         if added.returncode != 0:
-            raise AirflowError(f"The connection could not be added:\n{added.stdout}{added.stderr}")
+            raise AirflowError(f"The connections could not be added:\n{added.stdout}{added.stderr}")
         running.enter_context(airflow)
         say(
             f"Airflow:  {airflow.url}  (no login; reachable from this machine only)\n"
             f"Emulator: {emulator.url}  (user {EMAIL}, password {PASSWORD})\n"
-            f"The connection {CONN_ID} is set, and there are files for every example DAG but quatrix_decrypt, "
-            "which needs a key ring of yours. Unpause and trigger one, block the user on the emulator's page, and see "
-            "what happens. quatrix_share and quatrix_collect wait for a partner: be the partner on that page.\n"
+            f"The connections {CONN_ID} and {DATABASE_CONN_ID} are set, and there are files for every example DAG but "
+            "quatrix_decrypt, which needs a key ring of yours. Unpause and trigger one, block the user on the "
+            "emulator's page, and see what happens. quatrix_dropbox, quatrix_share and quatrix_collect wait for a "
+            "partner: be the partner on that page, where the e-mails are.\n"
             f"Logs: {airflow.logs_folder}\nCtrl-C stops both; the next start goes on with the same data."
         )
         while True:

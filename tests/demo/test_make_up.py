@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import requests
 
 from airflow_provider_quatrix.emulator.client import EmulatorClient
+from demo.partner import CONTENT, Partner
 from testing.airflow_client import AirflowClient
 from testing.emulator_process import EMAIL
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 NEEDS_A_KEY_RING = {"quatrix_decrypt"}
-PARTNER = "partner@example.com"
 pytestmark = pytest.mark.system
 
 
@@ -41,15 +42,14 @@ def files(emulator: EmulatorClient) -> set[tuple[str, int, float]]:
 
 
 def act_as_partner(airflow: AirflowClient, emulator: EmulatorClient) -> None:
-    """Download what is shared, and return what is asked for."""
+    """Return what is asked for, and download what is shared: a report, and the answer to the orders."""
+    partner = Partner(emulator)
 
-    def told() -> dict[str, str] | None:
-        found = {share["kind"]: share["id"] for share in emulator.shares}
-        return found if found.keys() == {"share", "request"} else None
+    def has_all() -> bool:
+        partner.read_mails()
+        return sorted(partner.downloaded) == ["answer.txt", "report.csv"]
 
-    ids = airflow.wait_until(told, "something is shared, and something asked for", 300)
-    assert emulator.download_share(ids["share"], PARTNER) == ["report.csv"]
-    emulator.return_files(ids["request"], {"orders.csv": b"order,units\n1,12\n"}, PARTNER)
+    airflow.wait_until(has_all, "a report and an answer are shared", 300)
 
 
 def stop(program: Program) -> None:
@@ -85,6 +85,9 @@ def test_every_example_dag_succeeds_and_the_next_start_goes_on(start: Callable[.
         assert emulator.logins <= 2
         kept = files(emulator)
     assert any(path.startswith("/partner/archive/orders") for path, _, _ in kept)
+    assert any(path.startswith("/dropbox/") and path.endswith("/done/orders.csv") for path, _, _ in kept)
+    with closing(sqlite3.connect(program.home / "orders.db")) as database:
+        assert database.execute("SELECT count(*) FROM orders").fetchone() == (CONTENT.count(b"\n") - 1,)
     stop(program)
     for address in first.values():
         with pytest.raises(requests.ConnectionError):
