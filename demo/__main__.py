@@ -46,6 +46,20 @@ def table(outcomes: Sequence[Outcome]) -> str:
     )
 
 
+def summary(outcomes: Sequence[Outcome], logs: Path) -> tuple[str, int]:
+    """Tell how the demo went.
+
+    :param outcomes: one per DAG.
+    :param logs: folder of the logs.
+    :return: what to print, and the exit status.
+    """
+    told = "\n" + table(outcomes)
+    if all(outcome.state == "success" for outcome in outcomes):
+        return told, 0
+    failures = [f"{outcome.dag_id}: {failure}" for outcome in outcomes for failure in outcome.failures]
+    return "\n".join([told, "\nThe demo failed:", *failures, f"Logs: {logs}"]), 1
+
+
 def run(home: Path, dags: Path) -> list[Outcome]:
     """Start everything, run the DAGs one after the other, and stop everything.
 
@@ -82,12 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (AirflowError, EmulatorProcessError) as error:
         say(f"The demo failed: {error}\nLogs: {logs}")
         return 1
-    say("\n" + table(outcomes))
-    failures = [f"{outcome.dag_id}: {failure}" for outcome in outcomes for failure in outcome.failures]
-    if all(outcome.state == "success" for outcome in outcomes):
-        return 0
-    say("\n" + "\n".join(["The demo failed:", *failures, f"Logs: {logs}"]))
-    return 1
+    text, status = summary(outcomes, logs)
+    say(text)
+    return status
 
 
 if __name__ == "__main__":

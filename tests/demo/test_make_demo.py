@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.__main__ import table
+from demo.__main__ import summary, table
 from demo.scenes import SCENES, Outcome
 
 if TYPE_CHECKING:
@@ -12,20 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Program
-
-FAILING_DAG = """
-from airflow.sdk import dag, task
-
-@dag(schedule=None)
-def {dag_id}():
-    @task
-    def work():
-        raise ValueError("the reason of the failure")
-
-    work()
-
-{dag_id}()
-"""
 
 
 def test_the_table_is_aligned() -> None:
@@ -35,6 +21,18 @@ def test_the_table_is_aligned() -> None:
         "short        success      8      6.2       1         10",
         "much_longer  failed      12    100.0       0          7",
     ]
+
+
+def test_failures_are_named_with_the_place_of_the_logs(tmp_path: Path) -> None:
+    good = Outcome("first", "success", 8, 6.25, 1, 10)
+    bad = Outcome("second", "failed", 3, 9.0, 0, 7, ("work failed: ValueError: no", "after upstream_failed"))
+    assert summary([good], tmp_path) == (f"\n{table([good])}", 0)
+    text, status = summary([good, bad], tmp_path)
+    assert status == 1
+    assert text == (
+        f"\n{table([good, bad])}\n\nThe demo failed:\n"
+        f"second: work failed: ValueError: no\nsecond: after upstream_failed\nLogs: {tmp_path}"
+    )
 
 
 @pytest.mark.system
@@ -51,19 +49,4 @@ def test_all_dags_succeed_with_one_login_per_session(start: Callable[..., Progra
     assert counts == [(8, 1), (2, 1), (3, 0), (3, 0), (10, 0)]
     assert (program.home / "files").is_dir()
     assert (program.home / "orders.db").is_file()
-    assert program.left_over() == []
-
-
-@pytest.mark.system
-def test_a_failure_is_named_with_the_place_of_the_logs(start: Callable[..., Program], tmp_path: Path) -> None:
-    dags = tmp_path / "dags"
-    dags.mkdir()
-    for scene in SCENES:
-        (dags / f"{scene.dag_id}.py").write_text(FAILING_DAG.format(dag_id=scene.dag_id))
-    program = start("demo", "--dags", str(dags))
-    printed = program.finish(timeout=200)
-    assert program.process.returncode == 1, printed
-    for scene in SCENES:
-        assert f"{scene.dag_id}: work failed: ValueError: the reason of the failure" in printed
-    assert printed.rstrip().endswith(f"Logs: {program.home / 'logs'}")
     assert program.left_over() == []
