@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
 
 DEFAULT_TEXT = (
     "{% if ti is defined %}Task {{ ti.task_id }} of {% endif %}"
@@ -85,6 +88,9 @@ class QuatrixNotifier(BaseNotifier):
 def when_blocked(tell: Callable[[Context], Any], quatrix_conn_id: str = DEFAULT_CONN_ID) -> Callable[[Context], None]:
     """Return a callback that calls another one only while an account is blocked by a CAPTCHA.
 
+    It fits among the ``notifiers`` of a task that asks a person, too: what fails while it tells is logged, and does
+    not keep the task from asking.
+
     :param tell: such as a notifier; finds what a person has to do as ``quatrix_captcha`` in its context and templates.
     :param quatrix_conn_id: connection of the account; asking for the block costs no call.
     """
@@ -93,10 +99,13 @@ def when_blocked(tell: Callable[[Context], Any], quatrix_conn_id: str = DEFAULT_
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
         from airflow_provider_quatrix.hooks.wait_log import of_captcha
 
-        hook = QuatrixHook(quatrix_conn_id)
-        if hook.session_state().status == "blocked":
-            found: Any = {**context, "quatrix_captcha": f"Quatrix waits for {of_captcha(hook.settings)}"}
-            tell(found)
+        try:
+            hook = QuatrixHook(quatrix_conn_id)
+            if hook.session_state().status == "blocked":
+                found: Any = {**context, "quatrix_captcha": f"Quatrix waits for {of_captcha(hook.settings)}"}
+                tell(found)
+        except Exception as error:  # noqa: BLE001 - Airflow would fail the task that asks
+            log.warning("Nobody was told that connection %r may be blocked: %s", quatrix_conn_id, error)
 
     return tell_if_blocked
 

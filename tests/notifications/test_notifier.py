@@ -90,6 +90,18 @@ def test_only_a_block_is_told(quatrix_emulator: EmulatorClient) -> None:
     assert quatrix_emulator.requests == before
 
 
+def test_what_fails_while_it_tells_is_logged(
+    quatrix_emulator: EmulatorClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    QuatrixHook().login()
+    quatrix_emulator.block_user(EMAIL)
+    assert QuatrixHook().captcha_blocked()
+    when_blocked(QuatrixNotifier(path="/operations/", quatrix_conn_id="quatrix_missing"))({})
+    (line,) = [line for line in caplog.messages if line.startswith("Nobody was told")]
+    assert "quatrix_default" in line
+    assert "quatrix_missing" in line
+
+
 def test_a_path_is_needed() -> None:
     with pytest.raises(ValueError, match="path is empty"):
         QuatrixNotifier(path="")
