@@ -81,7 +81,7 @@ def read(names: list[str]) -> tuple[set[str], list[str]]:
 def test_all_files_are_read_without_network_connection_or_warning() -> None:
     expected = {Path(name).stem for name in FILES}
     if not AIRFLOW_3:
-        expected -= {"quatrix_person_in_the_loop", "quatrix_arrivals"}
+        expected -= {"quatrix_approved_share", "quatrix_arrivals", "quatrix_person_in_the_loop"}
     assert read(FILES)[0] == expected
 
 
@@ -177,7 +177,29 @@ def test_nobody_is_asked_where_nothing_is_blocked(quatrix_emulator: EmulatorClie
     assert outcome.states == {
         "is_anything_blocked": "success",
         "ask": "skipped",
+        "gate": "skipped",
         "unblock": "skipped",
+        "end_waiting": "skipped",
+        "work": "success",
+    }
+    assert quatrix_emulator.logins == 1
+
+
+@needs_people
+def test_a_captcha_that_is_passed_in_the_browser_withdraws_the_question(quatrix_emulator: EmulatorClient) -> None:
+    from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
+
+    QuatrixHook().get_conn()
+    quatrix_emulator.block_user(EMAIL)
+    with once(lambda: quatrix_emulator.counters["captcha_refusals"] >= 4, lambda: quatrix_emulator.unblock_user(EMAIL)):
+        outcome = run(example("quatrix_person_in_the_loop"))
+    assert outcome.state == "success"
+    assert outcome.states == {
+        "is_anything_blocked": "success",
+        "ask": "skipped",
+        "gate": "success",
+        "unblock": "skipped",
+        "end_waiting": "success",
         "work": "success",
     }
     assert quatrix_emulator.logins == 1
