@@ -67,7 +67,8 @@ def serve(home: Path) -> None:
             f"The connections {CONN_ID} and {DATABASE_CONN_ID} are set, and there are files for every example DAG but "
             "quatrix_decrypt, which needs a key ring of yours. Unpause and trigger one, block the user on the "
             "emulator's page, and see what happens. quatrix_dropbox, quatrix_share and quatrix_collect wait for a "
-            "partner: be the partner on that page, where the e-mails are.\n"
+            "partner: be the partner on that page, where the e-mails are. quatrix_approved_share waits for you, under "
+            "Required Actions in Airflow.\n"
             f"Logs: {airflow.logs_folder}\nCtrl-C stops both; the next start goes on with the same data."
         )
         while True:

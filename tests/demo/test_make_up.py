@@ -52,6 +52,18 @@ def act_as_partner(airflow: AirflowClient, emulator: EmulatorClient) -> None:
     airflow.wait_until(has_all, "a report and an answer are shared", 300)
 
 
+def approve(airflow: AirflowClient, run_id: str) -> None:
+    """Let go out what a person is asked about."""
+    dag_id = "quatrix_approved_share"
+    airflow.wait_until(
+        lambda: "awaiting_input" in {task["state"] for task in airflow.task_instances(dag_id, run_id)},
+        "a question",
+        120,
+    )
+    path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+    airflow.patch(path, {"chosen_options": ["Approve"], "params_input": {}})
+
+
 def stop(program: Program) -> None:
     program.note_children()
     program.process.send_signal(signal.SIGINT)
@@ -78,6 +90,7 @@ def test_every_example_dag_succeeds_and_the_next_start_goes_on(start: Callable[.
             airflow.unpause(dag_id)
         runs = {dag_id: airflow.trigger(dag_id) for dag_id in dag_ids}
         act_as_partner(airflow, emulator)
+        approve(airflow, runs["quatrix_approved_share"])
         assert {dag_id: airflow.wait_for_run(dag_id, runs[dag_id], 300) for dag_id in dag_ids} == dict.fromkeys(
             dag_ids, "success"
         )
