@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import uuid
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyotp
 import pytest
 from known_secrets import KnownSecrets, database_columns, database_files, log_files, trigger_arguments
+from scheduler_notes import wait_until_noted
 from system_accounts import put_connection
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from testing.airflow_process import AirflowProcess
 
 pytestmark = pytest.mark.timeout(300)
+
+SHARES = "system_secrets_shares"
+# Nothing that turns up by chance, as four digits would.
+PIN = f"Pin-{uuid.uuid4().hex}"
 
 
 def everything(airflow: AirflowProcess) -> Iterator[tuple[str, bytes]]:
@@ -37,12 +43,12 @@ def places(airflow: AirflowProcess, secrets: KnownSecrets) -> list[str]:
     return [hit for where, content in everything(airflow) for hit in secrets.found_in(where, content)]
 
 
-def wait_until_deferred(airflow: AirflowProcess, dag_id: str, run_id: str, task_id: str) -> None:
-    def deferred() -> bool:
+def wait_until(airflow: AirflowProcess, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+    def reached() -> bool:
         tasks = airflow.task_instances(dag_id, run_id)
-        return any(task["task_id"] == task_id and task["state"] == "deferred" for task in tasks)
+        return any(task["task_id"] == task_id and task["state"] == state for task in tasks)
 
-    airflow.wait_until(deferred, f"{dag_id}.{task_id} is deferred", 90)
+    airflow.wait_until(reached, f"{dag_id}.{task_id} is {state}", 90)
 
 
 def test_the_search_finds_what_is_planted(airflow: AirflowProcess) -> None:
@@ -52,7 +58,7 @@ def test_the_search_finds_what_is_planted(airflow: AirflowProcess) -> None:
     put_connection(airflow, connection_id="fs_default", conn_type="fs")
     airflow.unpause("system_planted")
     run_id = airflow.trigger("system_planted", {"planted": planted})
-    wait_until_deferred(airflow, "system_planted", run_id, "wait")
+    wait_until(airflow, "system_planted", run_id, "wait", "deferred")
     airflow.wait_until(
         lambda: "success" in {task["state"] for task in airflow.task_instances("system_planted", run_id)}, "planted", 60
     )
@@ -79,9 +85,12 @@ def test_no_secret_is_left_anywhere(
     its audit log, and hides there only what has a name that it takes for a secret's.
     """
     began = time.time()
+    shares_run = start_sharing(airflow, quatrix_emulator, make_account, known_secrets)
     ran = dict(use_every_secret(airflow, quatrix_emulator, make_account, known_secrets, tmp_path))
     assert ran == {"totp": "success", "pin": "success", "api key": "success", "refused": "failed"}
     use_a_code_of_a_person(airflow, quatrix_emulator, make_account, known_secrets)
+
+    act_as_recipient(airflow, quatrix_emulator, known_secrets, shares_run)
 
     waiting = make_account("system_secrets_wait")
     assert airflow.run("system_secrets", {"conn_id": waiting.conn_id})[1] == "success"
@@ -89,13 +98,22 @@ def test_no_secret_is_left_anywhere(
     quatrix_emulator.block_user(waiting.email)
     airflow.unpause("system_secrets_wait")
     run_id = airflow.trigger("system_secrets_wait")
-    wait_until_deferred(airflow, "system_secrets_wait", run_id, "gate")
+    wait_until(airflow, "system_secrets_wait", run_id, "gate", "deferred")
+    wait_until(airflow, SHARES, shares_run, "late", "failed")
+    assert {task["task_id"]: task["state"] for task in airflow.task_instances(SHARES, shares_run)} == {
+        **dict.fromkeys(
+            ("share", "quicklink", "request", "hand_on", "receipt", "revoke_share", "revoke_request"), "success"
+        ),
+        "waits": "deferred",
+        "late": "failed",
+    }
     arguments = dict(trigger_arguments(airflow.home / "airflow.db", airflow.home / "airflow.cfg"))
-    assert any(b"system_secrets_wait" in content for content in arguments.values())
+    for conn_id in (b"system_secrets_wait", b"system_secrets_shares"):
+        assert any(conn_id in content for content in arguments.values()), conn_id
 
     known_secrets.add_all_codes(since=began)
     kinds = {what.partition(" of ")[0] for what in known_secrets.values.values()}
-    assert kinds >= {"password", "session", "TOTP secret", "TOTP code", "PIN", "API key", "Basic header"}
+    assert kinds >= {"password", "session", "TOTP secret", "TOTP code", "PIN", "API key", "Basic header", "link"}
     assert places(airflow, known_secrets) == []
 
 
@@ -154,3 +172,31 @@ def use_a_code_of_a_person(
     airflow.wait_for_run("system_secrets_code", airflow.trigger("system_secrets_code"), 90)
     account.session_ids()
     assert emulator.counters["codes_received"] == before + 1
+
+
+def start_sharing(
+    airflow: AirflowProcess,
+    emulator: EmulatorClient,
+    make_account: Callable[..., Account],
+    secrets: KnownSecrets,
+) -> str:
+    """Let a DAG make a share, a quicklink and a request, and return its run.
+
+    The Variable has a name for which Airflow hides its value in the audit log.
+    """
+    account = make_account(SHARES)
+    emulator.put_file(account.email, "/secrets/a.csv", b"12345")
+    secrets.add("PIN of shares", PIN)
+    secrets.add("PIN of shares, as it is sent", base64.b64encode(PIN.encode()).decode())
+    airflow.post("variables", {"key": "system_share_pin_token", "value": PIN})
+    airflow.unpause(SHARES)
+    return airflow.trigger(SHARES)
+
+
+def act_as_recipient(airflow: AirflowProcess, emulator: EmulatorClient, secrets: KnownSecrets, run_id: str) -> None:
+    """Download what is shared, once it is waited for; an id is what there is to know of a link."""
+    wait_until_noted(airflow, SHARES, run_id, "receipt")
+    airflow.wait_until(lambda: len(emulator.shares) == 3, "all is shared", 90)
+    ids = {found["kind"]: secrets.add(f"link of a {found['kind']}", found["id"]) for found in emulator.shares}
+    assert ids.keys() == {"share", "quicklink", "request"}
+    assert emulator.download_share(ids["share"], "downloads@example.com", PIN) == ["a.csv"]
