@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from scheduler_notes import wait_until_logged
 
 from airflow_provider_quatrix.emulator.client import EmulatorClient
 from demo.partner import CONTENT, Partner
@@ -52,7 +53,7 @@ def act_as_partner(airflow: AirflowClient, emulator: EmulatorClient) -> None:
     airflow.wait_until(has_all, "a report and an answer are shared", 300)
 
 
-def approve(airflow: AirflowClient, run_id: str) -> None:
+def approve(airflow: AirflowClient, logs_folder: Path, run_id: str) -> None:
     """Let go out what a person is asked about."""
     dag_id = "quatrix_approved_share"
     airflow.wait_until(
@@ -60,6 +61,7 @@ def approve(airflow: AirflowClient, run_id: str) -> None:
         "a question",
         120,
     )
+    wait_until_logged(airflow, logs_folder, dag_id, run_id, "approve")
     path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
     airflow.patch(path, {"chosen_options": ["Approve"], "params_input": {}})
 
@@ -90,7 +92,7 @@ def test_every_example_dag_succeeds_and_the_next_start_goes_on(start: Callable[.
             airflow.unpause(dag_id)
         runs = {dag_id: airflow.trigger(dag_id) for dag_id in dag_ids}
         act_as_partner(airflow, emulator)
-        approve(airflow, runs["quatrix_approved_share"])
+        approve(airflow, program.home / "logs", runs["quatrix_approved_share"])
         assert {dag_id: airflow.wait_for_run(dag_id, runs[dag_id], 300) for dag_id in dag_ids} == dict.fromkeys(
             dag_ids, "success"
         )

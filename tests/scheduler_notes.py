@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING
 from testing.airflow_settings import AIRFLOW_3
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testing.airflow_client import AirflowClient
     from testing.airflow_process import AirflowProcess
 
 
 def wait_until_noted(airflow: AirflowProcess, dag_id: str, run_id: str, task_id: str) -> None:
     """Wait until the scheduler knows that a worker has handed a task over to wait."""
-    log = airflow.logs_folder / "components" / ("standalone.log" if AIRFLOW_3 else "scheduler.log")
+    wait_until_logged(airflow, airflow.logs_folder, dag_id, run_id, task_id)
+
+
+def wait_until_logged(airflow: AirflowClient, logs_folder: Path, dag_id: str, run_id: str, task_id: str) -> None:
+    """Do the same for an Airflow in another process, with its logs in a folder."""
+    log = logs_folder / "components" / ("standalone.log" if AIRFLOW_3 else "scheduler.log")
     key = f"executor event with state success for task instance TaskInstanceKey(dag_id='{dag_id}', task_id='{task_id}'"
     noted = f"{key}, run_id='{run_id}'"
     airflow.wait_until(
