@@ -116,8 +116,8 @@ ci: chromium .venv-3.3/.installed .venv-2.11/.installed ## Run all checks on bot
 	rm -f .coverage .coverage.*
 	# Coverage slows the tests down, so it is taken on one line only.
 	$(MAKE) test PYTEST_ARGS='--cov --durations=25'
-	@# Emulator, rclone and the benchmarks know no Airflow; test-lowest has an environment of this line too.
-	$(MAKE) test-2.11 PYTEST_ARGS='-m "not bench and not emulator and not rclone" $(LOWEST_TESTS:%=--ignore=%)'
+	@# These know no Airflow, as the contracts say; test-lowest has an environment of this line too.
+	$(MAKE) test-2.11 PYTEST_ARGS='-m "not bench and not emulator and not rclone and not transfers" $(LOWEST_TESTS:%=--ignore=%)'
 	$(MAKE) test-lowest
 	$(MAKE) check-wheel
 

@@ -47,9 +47,7 @@ os.environ |= {
 }
 _numbers = count(1)
 # Whose names are markers.
-MARKED_FOLDERS = {"bench", "emulator", "rclone", "system"}
-# What their tests run in this process is covered by others, and coverage would double what they cost.
-UNCOUNTED_FOLDERS = {"bench", "demo", "docs", "rclone", "system"}
+MARKED_FOLDERS = {"bench", "emulator", "rclone", "system", "transfers"}
 # Each stays in one process, as no more than two whole Airflows should run at a time. They take longest, so they begin.
 LONGEST_FOLDERS = ("system", "demo")
 # Seconds of a pause that nobody needs.
@@ -71,15 +69,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the folders that can be left out, and those that coverage does not count.
-
-    Where several processes run, they begin with the files that take longest.
-    """
+    """Mark the folders that can be left out; begin with the files that take longest where others run beside them."""
     for item in items:
         if item.path.parent.name in MARKED_FOLDERS:
             item.add_marker(item.path.parent.name)
-        if item.path.parent.name in UNCOUNTED_FOLDERS and item.config.pluginmanager.has_plugin("_cov"):
-            item.add_marker("no_cover")
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _place(item.path.parent.name))
 

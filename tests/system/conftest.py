@@ -44,7 +44,8 @@ def metrics_inbox() -> Iterator[socket.socket]:
         yield inbox
 
 
-@pytest.fixture(scope="session")
+# Ends with this folder's tests, as an Airflow that does nothing takes a tenth of a core from those that follow.
+@pytest.fixture(scope="package")
 def airflow(tmp_path_factory: pytest.TempPathFactory, metrics_inbox: socket.socket) -> Iterator[AirflowProcess]:
     """The Airflow, with the DAGs of this folder and the example DAGs."""
     home = tmp_path_factory.mktemp("airflow")
