@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from contextlib import closing
 from itertools import count
 from pathlib import Path, PurePath
@@ -50,6 +52,8 @@ _numbers = count(1)
 MARKED_FOLDERS = {"bench", "emulator", "rclone", "system", "transfers"}
 # Each stays in one process, as no more than two whole Airflows should run at a time. They take longest, so they begin.
 LONGEST_FOLDERS = ("system", "demo")
+# Seconds to wait for what a test has left running; some tests let it hang.
+PATIENCE = 2.0
 # Seconds of a pause that nobody needs.
 QUICK = 0.005
 
@@ -92,6 +96,7 @@ def clean_provider(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
     locks = tmp_path_factory.getbasetemp() / f"quatrix-locks-{next(_numbers)}"
     monkeypatch.setenv("AIRFLOW__QUATRIX__LOCK_DIR", str(locks))
     yield
+    _wait_for_polls()
     # Tests that do without Airflow have not imported these and need not pay for it.
     if registry := sys.modules.get("airflow_provider_quatrix.sessions.registry"):
         registry.forget_sessions()
@@ -126,6 +131,14 @@ def _empty_database() -> None:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for table in sorted(tables & {"variable", "connection"}):
             database.execute(f"DELETE FROM {table}")  # noqa: S608 - one of two names
+
+
+def _wait_for_polls() -> None:
+    """Let polls end for which no trigger waits any longer: they would sign in while the next test counts logins."""
+    ends = time.monotonic() + PATIENCE
+    for thread in threading.enumerate():
+        if thread.name.startswith("quatrix-poll-"):
+            thread.join(max(0.0, ends - time.monotonic()))
 
 
 def _forget_masked_secrets() -> None:
