@@ -82,19 +82,18 @@ class AuditCalls(ShareCalls):
         interval, to = Interval.of(start, end), Destination.of(target, conn_id, table)
         checked_flag("create_parents", create_parents)
         with self._running() as stop, stopped_by(stop):
-            if to.place is None:
-                database = database_hook(to.conn_id)
-                entries = self._activity(interval, full=full)
+            # Before anything is asked of the service.
+            database = database_hook(to.conn_id) if to.place is None else None
+            entries = self._activity(interval, full=full)
+            if database is None:
+                written = self._write(entries, interval, to, create_parents=create_parents)
+            else:
                 replace_rows(database, to.table, COLUMNS, [as_row(entry) for entry in entries], interval.times)
                 written = to.table
-            else:
-                entries = self._activity(interval, full=full)
-                written = self._write(entries, interval, to, create_parents=create_parents)
         log.info("Exported %d activities of %s to %s", len(entries), interval, written)
-        is_table = to.place is None
         return ExportResult(
-            path=None if is_table else written,
-            table=written if is_table else None,
+            path=written if database is None else None,
+            table=None if database is None else written,
             entries=len(entries),
             start=interval.times[0],
             end=interval.times[1],
