@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_provider_quatrix.api.errors import QuatrixError
 from airflow_provider_quatrix.sessions.explanations import short_reason
 from airflow_provider_quatrix.sessions.packing import pack, unpack
 from airflow_provider_quatrix.sessions.record import AccountRecord, Claim, merge, normalized
@@ -97,7 +98,7 @@ class SharedRecord:
         self._now = now
         self._known = AccountRecord()
         self._pace = StorePace()
-        self._logged = False
+        self._degraded = False
 
     @property
     def known(self) -> AccountRecord:
@@ -107,7 +108,7 @@ class SharedRecord:
     @property
     def is_exact(self) -> bool:
         """Whether no two processes anywhere can change the record at the same moment."""
-        return getattr(self._store, "lock", None) is not None
+        return getattr(self._store, "lock", None) is not None and not self._degraded
 
     @property
     def settle_seconds(self) -> float:
@@ -173,13 +174,30 @@ class SharedRecord:
     def place(self) -> str:
         """What a person deletes to have the account tried from scratch."""
         name = getattr(self._store, "name", None)
-        return f"the Variable {name}" if name and not self._logged else f"the file {self._host.record_path}"
+        return f"the Variable {name}" if name and not self._degraded else f"the file {self._host.record_path}"
 
     @contextmanager
     def _store_lock(self) -> Iterator[None]:
-        lock: Callable[[], AbstractContextManager[object]] = getattr(self._store, "lock", None) or nullcontext
-        with lock():
+        lock: Callable[[], AbstractContextManager[object]] | None = getattr(self._store, "lock", None)
+        held = ExitStack()
+        if lock is not None:
+            with self._or_degrade("locked"):
+                held.enter_context(lock())
+        try:
             yield
+        finally:
+            with self._or_degrade("unlocked"):
+                held.close()
+
+    @contextmanager
+    def _or_degrade(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except QuatrixError:
+            # Another process holds the lock for too long: the store works.
+            raise
+        except Exception as error:  # noqa: BLE001 - see _read()
+            self._degrade(what, error)
 
     def _read(self) -> tuple[AccountRecord, AccountRecord]:
         """Return the record merged with what this host and this process know, and as the store holds it."""
@@ -216,8 +234,8 @@ class SharedRecord:
                 self._host.write(pack(kept, self._cipher))
 
     def _degrade(self, what: str, error: Exception) -> None:
-        if not self._logged:
-            self._logged = True
+        if not self._degraded:
+            self._degraded = True
             log.info(
                 "The session store cannot be %s here (%s), so the processes of this host share the Quatrix session "
                 "in %s",

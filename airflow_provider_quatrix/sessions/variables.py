@@ -100,7 +100,9 @@ class LockedVariable(DatabaseVariable):
                 connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
                 try:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
-                except OperationalError:
+                except OperationalError as error:
+                    if not _is_lock_timeout(error):
+                        raise
                     raise self._taken() from None
                 yield
                 return
@@ -118,6 +120,11 @@ class LockedVariable(DatabaseVariable):
         return QuatrixTransportError(
             f"Another task has held the lock of the Variable {self.name} for {_LOCK_SECONDS} s"
         )
+
+
+def _is_lock_timeout(error: Any) -> bool:
+    """Tell whether PostgreSQL waited for a lock in vain; psycopg 2 calls its code ``pgcode``, psycopg 3 ``sqlstate``."""
+    return "55P03" in (getattr(error.orig, "pgcode", None), getattr(error.orig, "sqlstate", None))
 
 
 def account_variable(name: str) -> AirflowVariable:

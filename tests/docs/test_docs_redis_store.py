@@ -20,7 +20,7 @@ from airflow_provider_quatrix.sessions.host import AccountFolder
 from airflow_provider_quatrix.sessions.shared_record import SharedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from airflow_provider_quatrix.emulator.client import EmulatorClient
@@ -29,7 +29,7 @@ redis = pytest.importorskip("redis", reason="needs the package redis, of the ext
 
 
 @pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
+def redis_server(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     server = shutil.which("redis-server")
     if server is None:
         pytest.skip("needs redis-server")
@@ -46,34 +46,44 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
                         break
                     except redis.exceptions.ConnectionError:
                         threading.Event().wait(0.05)
-            yield url
+            yield url, process
         finally:
             process.terminate()
 
 
-def test_hosts_that_share_a_redis_sign_in_once(
-    redis_url: str, quatrix_emulator: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QUATRIX_REDIS_URL", redis_url)
+@pytest.fixture
+def store_class(
+    redis_server: tuple[str, subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Any]:
+    """The page's own sample, run as it stands."""
+    monkeypatch.setenv("QUATRIX_REDIS_URL", redis_server[0])
     (block,) = [one for one in markdown.code_blocks(markdown.ROOT / "docs" / "sessions.md") if "RedisStore" in one.text]
     page: dict[str, Any] = {}
-    exec(compile(block.text, "sessions.md", "exec"), page)  # noqa: S102 - the page's own sample
+    exec(compile(block.text, "sessions.md", "exec"), page)  # noqa: S102
+    made: Callable[[str], Any] = page["RedisStore"]
+    return made
+
+
+def sign_in(store: Any, emulator: EmulatorClient, folder: Path, slept: list[float]) -> str:
+    """Return the session that a host gets which keeps what it must in a folder of its own."""
     who = Credentials(EMAIL, PASSWORD)
-    cipher = RecordCipher(quatrix_emulator.url, who)
+    cipher = RecordCipher(emulator.url, who)
+    shared = SharedRecord(store, cipher, AccountFolder(folder, emulator.url, EMAIL), longest_claim=60.0)
+    assert shared.is_exact
+    with closing(Transport(emulator.url)) as transport:
+        calls = SessionCalls(transport)
+        return SessionBroker(calls, who, shared=shared, fingerprint=cipher.fingerprint, sleep=slept.append).acquire()
+
+
+def test_hosts_that_share_a_redis_sign_in_once(
+    store_class: Callable[[str], Any], quatrix_emulator: EmulatorClient, tmp_path: Path
+) -> None:
     taken: list[str] = []
     slept: list[float] = []
 
     def host(number: int) -> None:
-        transport = Transport(quatrix_emulator.url)
-        store = page["RedisStore"]("acme")
-        folder = AccountFolder(tmp_path / f"host-{number}", quatrix_emulator.url, EMAIL)
-        shared = SharedRecord(store, cipher, folder, longest_claim=60.0)
-        assert shared.is_exact
-        broker = SessionBroker(
-            SessionCalls(transport), who, shared=shared, fingerprint=cipher.fingerprint, sleep=slept.append
-        )
-        taken.append(broker.acquire())
-        transport.close()
+        store = store_class("acme")
+        taken.append(sign_in(store, quatrix_emulator, tmp_path / f"host-{number}", slept))
         store._redis.close()
 
     hosts = [threading.Thread(target=host, args=(number,)) for number in range(8)]
@@ -86,7 +96,27 @@ def test_hosts_that_share_a_redis_sign_in_once(
     assert quatrix_emulator.logins == 1
     # With a lock for all hosts nobody has to wait until a claim is certain.
     assert slept == []
-    store = page["RedisStore"]("acme")
+    store = store_class("acme")
     store.delete()
     assert store.read() is None
     store._redis.close()
+
+
+def test_while_the_redis_is_down_the_tasks_of_a_host_share_a_session(
+    redis_server: tuple[str, subprocess.Popen[bytes]],
+    store_class: Callable[[str], Any],
+    quatrix_emulator: EmulatorClient,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "airflow_provider_quatrix")
+    _, server = redis_server
+    server.kill()
+    server.wait()
+    taken = set()
+    for _ in range(3):
+        store = store_class("acme")
+        taken.add(sign_in(store, quatrix_emulator, tmp_path / "host", []))
+        store._redis.close()
+    assert len(taken) == quatrix_emulator.logins == 1
+    assert "The session store cannot be read here (ConnectionError" in caplog.text

@@ -14,6 +14,8 @@ from airflow import settings
 from airflow.models import import_all_models
 from airflow.models.variable import Variable
 from forked import status_of_child
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_quatrix.api import Credentials, QuatrixError, SessionCalls, Transport
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 THREADS, TURNS = 4, 10
+_WAITING_IN_MYSQL = "information_schema.processlist WHERE info LIKE '%GET_LOCK%' AND id <> connection_id()"
 
 
 def together(count: int, work: Callable[[int], object]) -> None:
@@ -73,6 +76,34 @@ def others_meanwhile() -> list[str]:
         together(1, another)
     together(1, another)
     return said
+
+
+def of_a_lost_connection() -> str:
+    """What the lock raises for one who waits for it, whose connection the database ends."""
+    one, said = variable("quatrix_session_token__f"), ["nothing"]
+
+    def another(_number: int) -> None:
+        try:
+            with one.lock():
+                pass
+        except SQLAlchemyError:
+            said.append("the database's error")
+        except QuatrixError as error:
+            said.append(str(error))
+
+    is_postgresql = settings.engine.dialect.name == "postgresql"
+    waiting = "pg_stat_activity WHERE wait_event = 'advisory'" if is_postgresql else _WAITING_IN_MYSQL
+    with one.lock():
+        thread = threading.Thread(target=another, args=(0,))
+        thread.start()
+        while thread.is_alive():
+            with settings.engine.begin() as connection:
+                for (number,) in connection.execute(text(f"SELECT {'pid' if is_postgresql else 'id'} FROM {waiting}")):
+                    connection.execute(
+                        text(f"SELECT pg_terminate_backend({number})" if is_postgresql else f"KILL {number}")
+                    )
+            thread.join(0.05)
+    return said[-1]
 
 
 def counted() -> int:
@@ -133,6 +164,7 @@ def main() -> None:
     found = {
         "versions": versions(),
         "others meanwhile": others_meanwhile(),
+        "of a lost connection": of_a_lost_connection(),
         "counted": counted(),
         "after a kill": after_a_kill(),
         "sessions": sessions(url, Path(folder)),

@@ -52,6 +52,7 @@ def test_the_lock_of_a_database_is_held_until_it_is_given_up(
     refused, given = found["others meanwhile"]
     assert refused == "Another task has held the lock of the Variable quatrix_session_token__b for 2 s"
     assert given == "the lock"
+    assert found["of a lost connection"] == "the database's error"
     assert found["counted"] == 40
     assert found["after a kill"] == "of the killed"
     # One session for all; and with a lock nobody has to wait until a claim is certain.
