@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from ..service.errors import UnknownObjectError
 from ..service.files import Resolve
+from ..service.storage import Writer
 from ..settings import Size, validated
 from ..web.bodies import json_response
 from ..web.content import ContentResponse
@@ -18,6 +19,7 @@ from ..web.credentials import emulator_of
 
 if TYPE_CHECKING:
     from ..service.files import Files
+    from ..service.storage import Content
     from ..service.tree import Node
 
 router = APIRouter()
@@ -119,7 +121,7 @@ def _find(request: Request, email: str, path: str) -> Node:
     return node
 
 
-def _put(files: Files, owner: str, wanted: PutRequest) -> Node:
+def _put(files: Files, owner: str, wanted: PutRequest, content: Content | None = None) -> Node:
     node = files.home(owner)
     *above, name = wanted.path.rstrip("/").split("/")
     for part in above:
@@ -129,7 +131,8 @@ def _put(files: Files, owner: str, wanted: PutRequest) -> Node:
     else:
         if (old := node.children.get(name)) is not None:
             files.remove(old)
-        node = files.make(node, name, "F", Resolve(count=False), files.storage.pattern(wanted.size))
+        content = content or files.storage.pattern(wanted.size)
+        node = files.make(node, name, "F", Resolve(count=False), content)
     if wanted.modified is not None:
         node.modified = round(wanted.modified, 6)
     return node
@@ -170,15 +173,13 @@ async def _put_content(request: Request) -> Any:
     if wanted.path.endswith("/"):
         raise ValueError("path: a folder has no content")
     files = emulator.files
-    node = _put(files, owner, wanted)
-    kept = node.modified
-    offset = 0
-    upload = files.uploads.begin(node)
-    with files.uploads.open(upload) as writer:
+    content = files.storage.writable(files.storage.pattern(0))
+    with Writer(content) as writer:
         async for piece in request.stream():
-            files.uploads.write(upload, writer, piece, offset)
-            offset += len(piece)
-    files.uploads.finalize(upload, kept)
+            writer.write(piece, content.size)
+    # Made only now, so that no listing shows a part of it.
+    node = _put(files, owner, wanted, content)
+    files.uploads.finalize(files.uploads.begin(node), node.modified)
     return {"id": node.id}
 
 
