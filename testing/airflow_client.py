@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FINAL_STATES = ("success", "failed")
 POLL_SECONDS = 0.5
-TRIES = 3
+TRIES = 5
 
 
 class AirflowError(RuntimeError):
@@ -145,7 +145,12 @@ class AirflowClient:
         """
         self._authenticate()
         url = f"{self.url}/{self._api}/{path.lstrip('/')}"
-        answer = self._http.request(method, url, timeout=60, **kwargs)
+        for tries in count(1):
+            answer = self._http.request(method, url, timeout=60, **kwargs)
+            # A busy SQLite: nothing was changed.
+            if answer.status_code != HTTPStatus.INTERNAL_SERVER_ERROR or tries == TRIES:
+                break
+            time.sleep(self._poll_seconds)
         if not answer.ok:
             raise AirflowError(f"{method} {path}: {answer.status_code} {answer.text[:2000]}", answer.status_code)
         return answer.json() if answer.content else None

@@ -99,7 +99,7 @@ class AirflowProcess(AirflowClient):
         if done.returncode != 0:
             raise AirflowError(f"airflow db migrate failed:\n{done.stdout}{done.stderr}")
         if self.database_url.startswith("sqlite:///"):
-            with sqlite3.connect(self.database_url.removeprefix("sqlite:///").partition("?")[0]) as database:
+            with sqlite3.connect(self.database_url.removeprefix("sqlite:///")) as database:
                 database.execute("PRAGMA journal_mode=WAL")
         self._migrated = True
 

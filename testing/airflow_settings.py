@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 
-# Seconds that a writer waits for SQLite's lock. 16 tasks that start at once need more than the usual 5.
-SQLITE_TIMEOUT = 60
+ROOT = Path(__file__).parents[1]
+SQLITE_PATIENCE = "testing.sqlite_patience.connect_args"
 
 
 def free_ports(count: int) -> list[int]:
@@ -53,7 +53,7 @@ def sqlite_url(home: Path) -> str:
     :param home: Airflow's home folder.
     :return: URL of a SQLite file in it.
     """
-    return f"sqlite:///{home / 'airflow.db'}?timeout={SQLITE_TIMEOUT}"
+    return f"sqlite:///{home / 'airflow.db'}"
 
 
 def environment(
@@ -86,6 +86,7 @@ def environment(
         "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(parallelism),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url,
+        **(_settings_of_sqlite() if database_url.startswith("sqlite:") else {}),
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY": str(parallelism),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
@@ -104,6 +105,14 @@ def environment(
         "NO_COLOR": "1",
         **settings,
         **overrides,
+    }
+
+
+def _settings_of_sqlite() -> dict[str, str]:
+    return {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": SQLITE_PATIENCE,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": SQLITE_PATIENCE,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
 
 
