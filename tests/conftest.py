@@ -53,7 +53,7 @@ MARKED_FOLDERS = {"bench", "emulator", "rclone", "system", "transfers"}
 # Each stays in one process, as no more than two whole Airflows should run at a time. They take longest, so they begin.
 LONGEST_FOLDERS = ("system", "demo")
 # Seconds to wait for what a test has left running; some tests let it hang.
-PATIENCE = 2.0
+PATIENCE = 20.0
 # Seconds of a pause that nobody needs.
 QUICK = 0.005
 
