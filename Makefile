@@ -25,7 +25,9 @@ PYTEST_ARGS ?=
 # How many processes the tests of one Airflow line are spread over; 0 is one. Three fit two cores, as the tests of a
 # whole Airflow mostly wait.
 TEST_PROCESSES ?= 3
-pytest = -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+# What runs them; SlipCover counts what they reach.
+PYTEST ?= pytest
+pytest = -m $(PYTEST) --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: help
 help: ## Show this list.
@@ -113,9 +115,7 @@ chromium: ## Install what the browser tests need (Debian, as root).
 .PHONY: ci
 ci: chromium .venv-3.3/.installed .venv-2.11/.installed ## Run all checks on both Airflow lines.
 	$(MAKE) lint
-	rm -f .coverage .coverage.*
-	# Coverage slows the tests down, so it is taken on one line only.
-	$(MAKE) test PYTEST_ARGS='--cov --durations=25'
+	$(MAKE) test PYTEST='slipcover -m pytest -p slipcover.pytest_plugin' PYTEST_ARGS=--durations=25
 	@# These know no Airflow, as the contracts say; test-lowest has an environment of this line too.
 	$(MAKE) test-2.11 PYTEST_ARGS='-m "not bench and not emulator and not rclone and not transfers" $(LOWEST_TESTS:%=--ignore=%)'
 	$(MAKE) test-lowest
@@ -132,7 +132,7 @@ constraints: .venv-3.3/.uv ## Resolve the pinned versions of both Airflow lines 
 
 .PHONY: clean
 clean: ## Remove everything that make has made.
-	rm -rf .venv-3.3 .venv-2.11 .venv-lowest .venv-distributed-3.3 .venv-distributed-2.11 .demo .up .lab build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache \
+	rm -rf .venv-3.3 .venv-2.11 .venv-lowest .venv-distributed-3.3 .venv-distributed-2.11 .demo .up .lab build dist *.egg-info .mypy_cache .ruff_cache \
 	.pytest_cache .import_linter_cache
 
 .PRECIOUS: .venv-%/.uv
