@@ -123,7 +123,8 @@ class LockedVariable(DatabaseVariable):
 
 
 def _is_lock_timeout(error: Any) -> bool:
-    """Tell whether PostgreSQL waited for a lock in vain; psycopg 2 calls its code ``pgcode``, psycopg 3 ``sqlstate``."""
+    """Tell whether PostgreSQL waited for a lock in vain."""
+    # psycopg 2 and psycopg 3.
     return "55P03" in (getattr(error.orig, "pgcode", None), getattr(error.orig, "sqlstate", None))
 
 

@@ -10,11 +10,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy
 from airflow import settings
 from airflow.models import import_all_models
 from airflow.models.variable import Variable
 from forked import status_of_child
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_quatrix.api import Credentials, QuatrixError, SessionCalls, Transport
@@ -30,7 +30,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 THREADS, TURNS = 4, 10
-_WAITING_IN_MYSQL = "information_schema.processlist WHERE info LIKE '%GET_LOCK%' AND id <> connection_id()"
+# How the databases name the connections that wait for such a lock, and how they end one.
+_WAITING = {
+    "postgresql": (
+        "SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory'",
+        "SELECT pg_terminate_backend({})",
+    ),
+    "mysql": (
+        "SELECT id FROM information_schema.processlist WHERE info LIKE '%GET_LOCK%' AND id <> connection_id()",
+        "KILL {}",
+    ),
+}
 
 
 def together(count: int, work: Callable[[int], object]) -> None:
@@ -91,17 +101,14 @@ def of_a_lost_connection() -> str:
         except QuatrixError as error:
             said.append(str(error))
 
-    is_postgresql = settings.engine.dialect.name == "postgresql"
-    waiting = "pg_stat_activity WHERE wait_event = 'advisory'" if is_postgresql else _WAITING_IN_MYSQL
+    waiting, end = _WAITING[settings.engine.dialect.name]
     with one.lock():
         thread = threading.Thread(target=another, args=(0,))
         thread.start()
         while thread.is_alive():
             with settings.engine.begin() as connection:
-                for (number,) in connection.execute(text(f"SELECT {'pid' if is_postgresql else 'id'} FROM {waiting}")):
-                    connection.execute(
-                        text(f"SELECT pg_terminate_backend({number})" if is_postgresql else f"KILL {number}")
-                    )
+                for (number,) in connection.execute(sqlalchemy.text(waiting)):
+                    connection.execute(sqlalchemy.text(end.format(number)))
             thread.join(0.05)
     return said[-1]
 
