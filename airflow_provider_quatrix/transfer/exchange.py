@@ -1,4 +1,4 @@
-"""Transfers between Quatrix and other stores: what goes where, and each file on its way."""
+"""Transfers between Quatrix and other stores: plans a transfer and moves its files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Job:
 class Plan:
     """What a transfer does.
 
-    :param folders: folders at the target that the tree holds.
+    :param folders: folders to make at the target, empty ones included.
     :param single: one file was named, so the result is one file and no list.
     :param left_out: what cannot be transferred, with the reasons.
     """
@@ -66,10 +66,10 @@ class Plan:
 class Exchange:
     """One transfer from one end to the other.
 
-    :param places: both of them, for what is told of them.
-    :param journal: what the tries have done.
+    :param places: source and target, for the URLs in messages and results.
+    :param journal: the notes of all tries of the task.
     :param same_account: both ends are one account, so that the service copies.
-    :param on_arrival: told the bytes of each file that has arrived.
+    :param on_arrival: called with the size in bytes of each file that has arrived.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class Exchange:
         return source.is_pattern or self._journal.is_own(_mark_of_deleted(self._source.path(source.text)))
 
     def _begin(self, jobs: tuple[Job, ...]) -> None:
-        """Look what is in the way, before the first byte is moved."""
+        """Note which target names are taken, before the first byte is moved."""
         mode = self._settings.if_exists
         if self._journal.begun or mode not in (IfExists.FAIL, IfExists.RENAME):
             return
@@ -189,7 +189,7 @@ class Exchange:
         self._journal.write()
 
     def _in_the_way(self, job: Job) -> list[Item]:
-        """Return what has the wanted name; where that is to be counted up, also what got a counted one."""
+        """Return what has the wanted name and, if the mode is ``rename``, what has that name with a number."""
         if self._settings.if_exists is not IfExists.RENAME:
             there = self._target.stat(job.target)
             return [] if there is None else [there]
@@ -276,12 +276,12 @@ class Exchange:
         return item, ""
 
     def _arrived_before(self, job: Job, there: Item) -> bool:
-        """Tell whether an earlier try has transferred a file as it is."""
+        """Tell whether an earlier try has transferred this version of a file."""
         if not self._journal.begun or there.is_folder or there.size != job.item.size:
             return False
         if self._journal.is_own(_mark_of(there, job.item)):
             return True
-        # It may have been killed ahead of its note.
+        # That try may have been killed before it wrote its note.
         return self._journal.appeared(_mark_of(there)) and self._digest(self._source, job.item) == self._digest(
             self._target, there
         )
@@ -347,7 +347,7 @@ def _above(path: str) -> str:
 
 
 def _mark_of(there: Item, source: Item | None = None) -> str:
-    """Return what stands for a file at the target as it is, or as a copy of its source as that is."""
+    """Return the note about a file at the target, which holds its own version or that of its source."""
     return mark("at", there.path, there.version) if source is None else mark("of", there.path, source.version)
 
 

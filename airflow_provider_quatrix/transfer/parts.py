@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
-# Where a disk or a system cannot do something, it answers one of these.
+# Errors that mean that a file system or the kernel does not support a call.
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOLCK)
 
 
@@ -47,7 +47,7 @@ class Part:
         try:
             fd = _locked(path, os.O_CREAT, mode)
         except NoLocksError:
-            # Nobody knows then whose a part is, so nobody goes on with one.
+            # Without locks a part may belong to another download, so none is resumed.
             path.unlink(missing_ok=True)
             fd = None
         if fd is None:
@@ -78,12 +78,12 @@ class Part:
         _sync_folder(target.parent)
 
     def put(self, target: Path) -> None:
-        """Put it in place where nothing is.
+        """Put it in place unless the target exists.
 
-        :raises FileExistsError: something is.
+        :raises FileExistsError: it does.
         """
         if not _rename_to_free(self.path, target) and not _link_to_free(self.path, target):
-            # The name is taken by an empty file first, as this disk knows no better way.
+            # Without either call, take the name with an empty file first.
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
             self.path.replace(target)
         _sync_folder(target.parent)
@@ -111,7 +111,7 @@ def _locked(path: Path, flags: int, mode: int) -> int | None:
             if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
                 if mine.st_nlink == 1:
                     return fd
-                # It has been put in place under its final name too: writing to it would write to that file.
+                # It has its final name too, by a hard link: writing to it would change that file.
                 path.unlink()
         os.close(fd)
         if not flags & os.O_CREAT:
@@ -131,12 +131,12 @@ def _lock(fd: int) -> bool:
 
 @functools.cache
 def _renameat2() -> Callable[..., int] | None:
-    """Return a system's call that Python has no function for, ``None`` where it does not exist."""
+    """Return Linux's ``renameat2``, for which Python has no function; ``None`` on other systems."""
     return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 def _rename_to_free(path: Path, target: Path) -> bool:
-    """Rename without replacing; ``False`` where that is not to be had."""
+    """Rename unless the target exists; ``False`` where that is not supported."""
     rename = _renameat2()
     if rename is None:
         return False
@@ -164,7 +164,7 @@ def _sync_folder(folder: Path) -> None:
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     except PermissionError:
-        # A folder may be one to write into only.
+        # The folder may be writable but not readable.
         return
     try:
         os.fsync(fd)
@@ -176,7 +176,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def free_name(target: Path) -> Path:
-    """Return the first free name by counting, as the service itself does it.
+    """Return the first free name, numbered as the service does it.
 
     :return: it, or ``name(1).ext``, ``name(2).ext`` and so on.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.patterns import Sources
     from airflow_provider_quatrix.transfer.tree import RemoteTree
 
-# From so many in one folder, a listing of it beats asking for each.
+# For this many files of one folder, listing the folder is cheaper than asking for each.
 LIST_FROM = 5
 
 
@@ -36,8 +36,8 @@ class UploadJob:
 
     :param source: local file.
     :param target: path on Quatrix.
-    :param names: its place below the folder that the plan is for.
-    :param version: of the source, when this was decided.
+    :param names: the parts of its path below the target folder.
+    :param version: version of the source when the plan was made.
     """
 
     source: Path
@@ -51,7 +51,7 @@ class DownloadJob:
     """One file to download.
 
     :param remote: file on Quatrix.
-    :param names: its place below the folder that the plan is for.
+    :param names: the parts of its path below the target folder.
     :param source: path on Quatrix.
     """
 
@@ -62,7 +62,7 @@ class DownloadJob:
 
     @property
     def version(self) -> Version:
-        """Of the source, when this was decided."""
+        """Version of the source when the plan was made."""
         return self.remote.version
 
 
@@ -90,7 +90,7 @@ class Plan(Generic[J]):
 class UploadPlan(Plan[UploadJob]):
     """What an upload does.
 
-    :param base: path of the folder on Quatrix that gets all this.
+    :param base: path of the target folder on Quatrix.
     """
 
     base: str
@@ -100,7 +100,7 @@ class UploadPlan(Plan[UploadJob]):
 class DownloadPlan(Plan[DownloadJob]):
     """What a download does.
 
-    :param base: local folder that gets all this.
+    :param base: the local target folder.
     :param left_out: what cannot be downloaded, with the reason.
     """
 
@@ -108,7 +108,7 @@ class DownloadPlan(Plan[DownloadJob]):
     left_out: tuple[str, ...] = ()
 
     def check_complete(self) -> None:
-        """Raise if something was to be downloaded and cannot be; all the rest has been by then.
+        """Raise if something could not be downloaded. To be called after everything else was.
 
         :raises InvalidPathError: naming it.
         """
@@ -300,7 +300,7 @@ def _below(base: Path, names: Sequence[str]) -> Path:
 class Lookup:
     """Looks up what is at paths; lists a folder once where many of them are in it.
 
-    :param sources: all that will be asked for.
+    :param sources: all paths that will be looked up.
     """
 
     def __init__(self, tree: RemoteTree, sources: Sources) -> None:
@@ -326,7 +326,7 @@ class Lookup:
         """Return the metadata of what is at a path: a folder, or a file that is wanted.
 
         :param selection: which files are wanted.
-        :return: ``None`` if it is not wanted, or missing and that is fine.
+        :return: ``None`` if it is not wanted, or if it is missing and ``missing_ok`` is set.
         :raises QuatrixNotFound: there is nothing.
         """
         try:
@@ -361,7 +361,7 @@ def matching(tree: RemoteTree, pattern: Source, selection: Selection = ALL) -> l
     """Return the files that match a pattern, as :func:`find_matching` does, but the pattern has to match one.
 
     :param pattern: ``**`` stands for any folders.
-    :param selection: which of them; that it leaves none is fine.
+    :param selection: which of them; it may leave none.
     :raises QuatrixNotFound: the pattern matches nothing.
     """
     found = _matching(tree, pattern, selection)
@@ -380,7 +380,7 @@ def listed(tree: RemoteTree, source: Source, selection: Selection, *, recursive:
     :param source: the folder or pattern.
     :param selection: which files; folders are left out then.
     :param recursive: also what is in the folder's folders.
-    :raises QuatrixNotFound: there is no such folder, and that is not fine.
+    :raises QuatrixNotFound: there is no such folder, and ``missing_ok`` is not set.
     """
     if source.is_pattern:
         return find_matching(tree, source, selection)
