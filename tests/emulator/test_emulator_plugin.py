@@ -40,7 +40,7 @@ def run_pytest(folder: Path, before: str = "pass") -> subprocess.CompletedProces
     program = (
         f"import sys; {before}; import pytest; sys.exit(pytest.main(['-q', '-W', 'error', '-p', 'no:cacheprovider']))"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLIPCOVER_")}
     return subprocess.run(
         [sys.executable, "-c", program],
         cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120,
