@@ -115,7 +115,7 @@ chromium: ## Install what the browser tests need (Debian, as root).
 .PHONY: ci
 ci: chromium .venv-3.3/.installed .venv-2.11/.installed ## Run all checks on both Airflow lines.
 	$(MAKE) lint
-	$(MAKE) test PYTEST='slipcover -m pytest -p slipcover.pytest_plugin' PYTEST_ARGS=--durations=25
+	$(MAKE) test PYTEST='slipcover -m pytest' PYTEST_ARGS=--durations=25
 	@# These know no Airflow, as the contracts say; test-lowest has an environment of this line too.
 	$(MAKE) test-2.11 PYTEST_ARGS='-m "not bench and not emulator and not rclone and not transfers" $(LOWEST_TESTS:%=--ignore=%)'
 	$(MAKE) test-lowest
@@ -160,7 +160,7 @@ clean: ## Remove everything that make has made.
 	.venv-2.11/bin/uv pip install --quiet --python $(@D)/bin/python --resolution lowest-direct \
 	--constraint $(@D)/constraints.txt --build-constraint constraints/airflow-2.11.txt --editable '.[emulator]'
 	.venv-2.11/bin/uv pip install --quiet --python $(@D)/bin/python --constraint $(@D)/constraints.txt \
-	playwright psutil pytest pytest-timeout pytest-xdist
+	playwright psutil pytest pytest-timeout pytest-xdist slipcover
 	touch $@
 
 # Of their own, as providers that are installed change what the tests see. The lab's hosts cannot write byte code.

@@ -69,7 +69,7 @@ class Outcome:
 @contextmanager
 def new_dag(**arguments: Any) -> Iterator[DAG]:
     """Open a DAG with a name that no other test uses."""
-    with DAG(f"test_{next(_numbers)}", schedule=None, catchup=False, **arguments) as dag:
+    with DAG(f"test_{next(_numbers)}", **({"schedule": None, "catchup": False} | arguments)) as dag:
         yield dag
 
 

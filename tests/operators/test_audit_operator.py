@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import task
 from dag_runs import AIRFLOW_3, logged_cleanly, new_dag, run, through_serialization
 from known_secrets import KnownSecrets, database_columns, log_files
 from sqlite_tables import Database
@@ -130,12 +130,8 @@ def test_a_task_whose_success_was_lost_leaves_one_export(
 def test_the_interval_of_the_run(quatrix_emulator: EmulatorClient, tmp_path: Path) -> None:
     from airflow.timetables.interval import CronDataIntervalTimetable
 
-    with DAG(
-        "test_audit_interval",
-        schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
-        start_date=datetime(2025, 1, 1, tzinfo=UTC),
-        catchup=False,
-    ) as dag:
+    daily = CronDataIntervalTimetable("@daily", timezone="UTC")
+    with new_dag(schedule=daily, start_date=datetime(2025, 1, 1, tzinfo=UTC)) as dag:
         QuatrixAuditExportOperator(task_id="export", target=f"{tmp_path}/")
     outcome = run(dag, date=datetime(2026, 1, 5, 12, tzinfo=UTC))
     assert outcome.state == "success"
