@@ -50,6 +50,9 @@ log = logging.getLogger(__name__)
 _GONE = (QuatrixSessionExpired, QuatrixMfaRequired)
 # Seconds for which callers believe a block that was seen, unless they give another time.
 PROBE_INTERVAL = 30.0
+# Seconds that a claim lasts if its owner asks whether a block is over. No result is lost if another host brings such a
+# claim back by a late write, so nobody makes sure of its end; it runs out soon.
+PROBE_CLAIM = 10.0
 # Seconds that a caller waits for another caller's login: as long as for its own.
 PATIENCE = 180.0
 _FIRST_PAUSE = 0.1
@@ -256,15 +259,10 @@ class SessionBroker(SessionAuthorizer):
                 continue
             if step not in (Step.PROBE, Step.SIGN_IN):
                 raise error_of_step(step, record, self._fingerprint, self._now(), self._shared.place)
-            settles = True
-            try:
+            with suppress(ClaimLostError):
                 if step is Step.PROBE:
                     return self._probe(record, nonce, mfa_code, gives_up)
                 return self._sign_in(nonce, dead, mfa_code, gives_up)
-            except ClaimLostError:
-                settles = False
-            finally:
-                self._shared.release(nonce, self._sleep if settles else None)
 
     def _decide(
         self, nonce: str, believe_since: float, dead: str | None, mfa_code: str | None
@@ -279,7 +277,7 @@ class SessionBroker(SessionAuthorizer):
             )
             if decided is Step.SIGN_IN:
                 return self._shared.claimed(record.ended(dead), nonce)
-            return self._shared.claimed(record, nonce) if decided is Step.PROBE else record
+            return self._shared.claimed(record, nonce, PROBE_CLAIM) if decided is Step.PROBE else record
 
         record = self._shared.update(claim)
         return decided, record
@@ -322,6 +320,14 @@ class SessionBroker(SessionAuthorizer):
     def _probe(self, record: AccountRecord, nonce: str, mfa_code: str | None, gives_up: float) -> str:
         """Find out whether the account is still blocked, without a login if possible."""
         asked, session_id = self._now(), str(record.session.session_id)
+
+        def gone(record: AccountRecord) -> AccountRecord:
+            is_mine = record.claim is None or record.claim.nonce == nonce
+            record = record.ended(session_id).seen_blocked(asked)
+            if not may_login_while_blocked(record, self._now()):
+                return record.released(nonce)
+            return self._shared.claimed(record, nonce) if is_mine else record
+
         try:
             self._calls.ping(session_id)
         except QuatrixCaptchaRequired:
@@ -330,7 +336,7 @@ class SessionBroker(SessionAuthorizer):
                 return record.usable
             raise still_blocked(record) from None
         except _GONE:
-            record = self._shared.update(lambda record: record.ended(session_id).seen_blocked(asked))
+            record = self._shared.update(gone)
             if not may_login_while_blocked(record, self._now()):
                 raise still_blocked(record) from None
             return self._sign_in(nonce, session_id, mfa_code, gives_up)
@@ -385,8 +391,19 @@ class SessionBroker(SessionAuthorizer):
         """Sign in under a claim. The result is in the record before the claim is released.
 
         :param gives_up: moment of the monotonic clock at which this caller's patience ends.
+        :raises ClaimLostError: another process took the claim over.
         """
-        self._confirm(nonce)
+        settles: Callable[[float], None] | None = self._sleep
+        try:
+            self._confirm(nonce)
+            return self._signed_in(nonce, dead, mfa_code, gives_up)
+        except ClaimLostError:
+            settles = None
+            raise
+        finally:
+            self._shared.release(nonce, settles)
+
+    def _signed_in(self, nonce: str, dead: str | None, mfa_code: str | None, gives_up: float) -> str:
         asked = self._now()
         attempt = LoginAttempt(self._shared, nonce, dead, self._now)
         try:

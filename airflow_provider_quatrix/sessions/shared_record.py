@@ -140,9 +140,12 @@ class SharedRecord:
             self._on_change(changed)
         return changed
 
-    def claimed(self, record: AccountRecord, nonce: str) -> AccountRecord:
-        """Return a record with a claim that begins now."""
-        return record.claimed(Claim(nonce, self._now() + self.longest_claim))
+    def claimed(self, record: AccountRecord, nonce: str, seconds: float | None = None) -> AccountRecord:
+        """Return a record with a claim that begins now.
+
+        :param seconds: how long it lasts; as long as a claim can last when ``None``.
+        """
+        return record.claimed(Claim(nonce, self._now() + min(seconds or self.longest_claim, self.longest_claim)))
 
     def release(self, nonce: str, sleep: Callable[[float], None] | None) -> None:
         """End a claim, and make sure that its end and its result stay in the store.

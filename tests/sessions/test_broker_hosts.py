@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import forked
 import pytest
 from broker_setup import TOTP_SECRET, CountingStore, Team
+from meanwhile import ahead_of
 
 from airflow_provider_quatrix import api
 from airflow_provider_quatrix.api import Credentials, SessionStatus
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
+from airflow_provider_quatrix.sessions.broker import PROBE_CLAIM
 from airflow_provider_quatrix.sessions.cipher import RecordCipher
 from airflow_provider_quatrix.sessions.decisions import LOGIN_LIMIT
 from airflow_provider_quatrix.sessions.host import AccountFolder
@@ -23,6 +25,14 @@ from airflow_provider_quatrix.sessions.shared_record import StorePace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow_provider_quatrix.sessions.record import Claim
+
+
+class Lockless(CountingStore):
+    """A store as Airflow 3's Variables are."""
+
+    lock = None  # type: ignore[assignment]
 
 
 class Background:
@@ -131,9 +141,7 @@ def test_a_claim_from_a_clock_that_is_ahead_is_not_waited_for_longer_than_any_ot
 
 
 def test_a_claim_that_was_lost_sends_nothing(team: Team) -> None:
-    class Overtaken(CountingStore):
-        lock = None  # type: ignore[assignment]
-
+    class Overtaken(Lockless):
         def read(self) -> str | None:
             self.reads += 1
             if self.reads == 2:
@@ -150,9 +158,7 @@ def test_a_claim_that_was_lost_sends_nothing(team: Team) -> None:
 
 
 def test_a_claim_settles_for_longer_than_the_store_takes(team: Team) -> None:
-    class Slow(CountingStore):
-        lock = None  # type: ignore[assignment]
-
+    class Slow(Lockless):
         def read(self) -> str | None:
             threading.Event().wait(0.2)
             return super().read()
@@ -165,8 +171,7 @@ def test_a_claim_settles_for_longer_than_the_store_takes(team: Team) -> None:
 def test_a_slow_first_reading_does_not_slow_down_every_login(team: Team) -> None:
     """It pays for Airflow's imports: eight seconds in a triggerer of Airflow 3.3."""
 
-    class Cold(CountingStore):
-        lock = None  # type: ignore[assignment]
+    class Cold(Lockless):
         is_cold = True
 
         def read(self) -> str | None:
@@ -193,8 +198,7 @@ def test_a_slow_moment_of_the_store_is_forgotten() -> None:
 def test_an_answer_outlives_the_late_write_of_another_host(team: Team, *, blocked: bool) -> None:
     """Another host has read the record while it was claimed, and writes it back after the answer was written."""
 
-    class Late(CountingStore):
-        lock = None  # type: ignore[assignment]
+    class Late(Lockless):
         late: str | None = None
 
         def write(self, text: str) -> None:
@@ -215,9 +219,11 @@ def test_an_answer_outlives_the_late_write_of_another_host(team: Team, *, blocke
         team.broker(store=store).acquire()
     assert store.late is not None
     kept = unpack(store.text, RecordCipher(team.emulator.url, Credentials(EMAIL, PASSWORD)))
-    assert kept.claim is None
     assert kept.session.session_id is not None
     assert (kept.block.since is not None) is blocked
+    # After a login the owner makes sure of its end; that of a look may come back, and runs out soon.
+    left = 0.0 if kept.claim is None else kept.claim.until - team.now()
+    assert left <= (PROBE_CLAIM if blocked else 0.0)
 
 
 def test_a_login_stops_where_its_claim_was_taken_over(team: Team) -> None:
@@ -253,6 +259,46 @@ def test_a_task_that_starts_after_a_block_was_seen_looks_for_itself(team: Team) 
     team.emulator.unblock_user(EMAIL)
     assert team.client_of(team.broker()).profile().email == EMAIL
     assert team.emulator.logins == 1
+
+
+def test_a_look_at_a_block_is_over_with_its_answer(team: Team) -> None:
+    """On a store without a lock a login makes sure of its claim, and of its end; a look loses nothing without that."""
+    store = Lockless()
+    team.broker(store=store).acquire()
+    team.emulator.block_user(EMAIL)
+    with pytest.raises(api.QuatrixCaptchaRequired):
+        team.client_of(team.broker(store=store)).profile()
+    team.advance(1)
+    team.slept.clear()
+    for _ in range(3):
+        with pytest.raises(api.QuatrixCaptchaRequired):
+            team.broker(store=store, host="host-2").acquire()
+        team.advance(1)
+    assert team.emulator.calls("GET", "session/keepalive") == 3
+    assert team.slept == []
+    assert team.packed_claim(store.text) is None
+    team.emulator.unblock_user(EMAIL)
+    team.broker(store=store, host="host-2").acquire()
+    assert team.slept == []
+    assert team.emulator.logins == 1
+
+
+def test_a_look_whose_owner_dies_keeps_others_for_seconds_only(team: Team) -> None:
+    team.broker().acquire()
+    team.emulator.block_user(EMAIL)
+    with pytest.raises(api.QuatrixCaptchaRequired):
+        team.client_of(team.broker()).profile()
+    team.advance(1)
+    claims: list[Claim | None] = []
+    looking = team.broker(longest_claim=80.0)
+    with (
+        ahead_of("GET /api/1.0/session/keepalive", lambda: claims.append(team.packed_claim(team.store.text))),
+        pytest.raises(api.QuatrixCaptchaRequired),
+    ):
+        looking.acquire()
+    (claim,) = claims
+    assert claim is not None
+    assert 0 < claim.until - team.now() <= PROBE_CLAIM
 
 
 @pytest.mark.parametrize(
