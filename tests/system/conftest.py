@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PARALLELISM = 16
+_running: list[AirflowProcess] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,8 +45,7 @@ def metrics_inbox() -> Iterator[socket.socket]:
         yield inbox
 
 
-# Ends with this folder's tests, as an Airflow that does nothing takes a tenth of a core from those that follow.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory, metrics_inbox: socket.socket) -> Iterator[AirflowProcess]:
     """The Airflow, with the DAGs of this folder and the example DAGs."""
     home = tmp_path_factory.mktemp("airflow")
@@ -62,7 +62,16 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, metrics_inbox: socket.sock
         "AIRFLOW__METRICS__METRICS_USE_PATTERN_MATCH": "True",
     }
     with AirflowProcess(home, parallelism=PARALLELISM, env=env) as process:
+        _running.append(process)
         yield process
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Stop the Airflow after this folder's last test: it would take time and logins from the tests of other folders."""
+    if nextitem is None or nextitem.path.parent != HERE:
+        while _running:
+            _running.pop().stop()
 
 
 @pytest.fixture
