@@ -17,6 +17,7 @@ from airflow_provider_quatrix.api.errors import (
     QuatrixError,
     QuatrixNotFound,
     QuatrixTransferError,
+    QuatrixTransportError,
 )
 from airflow_provider_quatrix.api.messages import Repeat
 from airflow_provider_quatrix.api.paths import join, split
@@ -364,7 +365,9 @@ def _temporary_link(files: FilesApi, folder_id: str, temporary: str, size: int |
             left = files.find(temporary, folder_id)
             if left is None or tries >= _MOST_LINKS:
                 raise
-            files.delete([left[0]], permanently=True)
+            # If the answer gets lost, the next round sees whether it is gone.
+            with suppress(QuatrixTransportError):
+                files.delete([left[0]], permanently=True)
 
 
 def remove_unfinished(files: FilesApi, state: UploadState) -> None:

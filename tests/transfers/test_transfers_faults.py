@@ -67,6 +67,21 @@ def test_500_files_arrive_both_ways_over_a_service_that_fails(
     assert [path.name for path in (tmp_path / "back").rglob(".*")] == []
 
 
+@pytest.mark.parametrize("executed", [False, True])
+def test_two_answers_about_one_temporary_file_get_lost(
+    quatrix_emulator: EmulatorClient, hook: QuatrixHook, tmp_path: Path, *, executed: bool
+) -> None:
+    """The file that was made under the temporary name is in the way, and it is not known whether it was deleted."""
+    quatrix_emulator.fault("upload/link", cut="connection", execute_anyway=True)
+    quatrix_emulator.fault("file/delete", cut="connection", execute_anyway=executed)
+    (tmp_path / "a").write_bytes(b"abc")
+    hook.upload(str(tmp_path / "a"), "/a")
+    assert quatrix_emulator.counters["faults"] == 2
+    there = [file["path"] for file in quatrix_emulator.files(USER) if file["type"] == "F"]
+    assert [path for path in there if not path.startswith("/Trash")] == ["/a"]
+    assert quatrix_emulator.read_file(USER, "/a") == b"abc"
+
+
 @pytest.mark.parametrize(
     "fault",
     [
