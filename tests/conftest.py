@@ -128,7 +128,13 @@ def _empty_database() -> None:
     if not DATABASE.exists():
         return
     with closing(sqlite3.connect(DATABASE, timeout=30)) as database, database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        try:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        except sqlite3.DatabaseError as error:
+            begins = DATABASE.read_bytes()[:200]
+            raise AssertionError(
+                f"The last test has broken Airflow's database, which begins with {begins!r}"
+            ) from error
         for table in sorted(tables & {"variable", "connection"}):
             database.execute(f"DELETE FROM {table}")  # noqa: S608 - one of two names
 
