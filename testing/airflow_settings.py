@@ -129,8 +129,8 @@ def _settings_of_3(port: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
         "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "120",
         "AIRFLOW__TRIGGERER__CAPACITY": "2000",
-        # A request that its sender has given up is still carried out once SQLite's lock is free, and can set a task that
-        # has ended back to running. So nobody gives up before the server does.
+        # A request that its sender has given up is still carried out once SQLite's lock is free, and can set a task
+        # that has ended back to running. So nobody gives up before the server does.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",
     }
 
