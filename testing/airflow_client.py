@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 FINAL_STATES = ("success", "failed")
 POLL_SECONDS = 0.5
-TRIES = 5
+TRIES = 3
+BUSY_TRIES = 5
 
 
 class AirflowError(RuntimeError):
@@ -148,7 +149,7 @@ class AirflowClient:
         for tries in count(1):
             answer = self._http.request(method, url, timeout=60, **kwargs)
             # A busy SQLite: nothing was changed.
-            if answer.status_code != HTTPStatus.INTERNAL_SERVER_ERROR or tries == TRIES:
+            if answer.status_code != HTTPStatus.INTERNAL_SERVER_ERROR or tries == BUSY_TRIES:
                 break
             time.sleep(self._poll_seconds)
         if not answer.ok:
