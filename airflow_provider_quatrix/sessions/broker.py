@@ -33,8 +33,9 @@ from airflow_provider_quatrix.sessions.explanations import (
     short_reason,
     still_blocked,
 )
-from airflow_provider_quatrix.sessions.login_attempt import ClaimLostError, LoginAttempt
+from airflow_provider_quatrix.sessions.login_attempt import LoginAttempt
 from airflow_provider_quatrix.sessions.record import USE_WRITE_INTERVAL, AccountRecord
+from airflow_provider_quatrix.sessions.shared_record import ClaimLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -306,26 +307,17 @@ class SessionBroker(SessionAuthorizer):
                 self._shared.update(lambda record: record.released(nonce))
                 return
 
-    def _confirm(self, nonce: str) -> None:
-        """Wait until a claim is certain.
-
-        :raises ClaimLostError: another process claimed the account at the same moment, and its claim stands.
-        """
-        if not self._shared.is_exact:
-            self._sleep(self._shared.settle_seconds)
-            claim = self._shared.load().claim
-            if claim is None or claim.nonce != nonce:
-                raise ClaimLostError
-
     def _probe(self, record: AccountRecord, nonce: str, mfa_code: str | None, gives_up: float) -> str:
         """Find out whether the account is still blocked, without a login if possible."""
-        asked, session_id = self._now(), str(record.session.session_id)
+        asked, session_id, may_login = self._now(), str(record.session.session_id), False
 
         def gone(record: AccountRecord) -> AccountRecord:
-            is_mine = record.claim is None or record.claim.nonce == nonce
+            nonlocal may_login
             record = record.ended(session_id).seen_blocked(asked)
-            if not may_login_while_blocked(record, self._now()):
+            may_login = may_login_while_blocked(record, self._now())
+            if not may_login:
                 return record.released(nonce)
+            is_mine = record.claim is None or record.claim.nonce == nonce
             return self._shared.claimed(record, nonce) if is_mine else record
 
         try:
@@ -337,7 +329,7 @@ class SessionBroker(SessionAuthorizer):
             raise still_blocked(record) from None
         except _GONE:
             record = self._shared.update(gone)
-            if not may_login_while_blocked(record, self._now()):
+            if not may_login:
                 raise still_blocked(record) from None
             return self._sign_in(nonce, session_id, mfa_code, gives_up)
         except QuatrixError as error:
@@ -395,7 +387,7 @@ class SessionBroker(SessionAuthorizer):
         """
         settles: Callable[[float], None] | None = self._sleep
         try:
-            self._confirm(nonce)
+            self._shared.confirm(nonce, self._sleep)
             return self._signed_in(nonce, dead, mfa_code, gives_up)
         except ClaimLostError:
             settles = None
@@ -407,7 +399,16 @@ class SessionBroker(SessionAuthorizer):
         asked = self._now()
         attempt = LoginAttempt(self._shared, nonce, dead, self._now)
         try:
-            session_id = self._login(attempt, mfa_code, gives_up)
+            session_id = self._calls.login(
+                self._credentials,
+                guard=attempt,
+                mfa_code=mfa_code,
+                last_totp_step=self._shared.known.totp_step,
+                # The time that was spent waiting for another caller's login counts too.
+                deadline=max(gives_up - time.monotonic(), 1.0),
+                now=self._now,
+                sleep=self._sleep,
+            )
         except QuatrixCaptchaRequired as block:
             raise still_blocked(self._record_block(block.session_id, asked, nonce)) from None
         except QuatrixMfaRequired as error:
@@ -435,18 +436,6 @@ class SessionBroker(SessionAuthorizer):
         self._logged = True
         log.info("Signed in to Quatrix as %s", self._account)
         return session_id
-
-    def _login(self, attempt: LoginAttempt, mfa_code: str | None, gives_up: float) -> str:
-        return self._calls.login(
-            self._credentials,
-            guard=attempt,
-            mfa_code=mfa_code,
-            last_totp_step=self._shared.known.totp_step,
-            # The time that was spent waiting for another caller's login counts too.
-            deadline=max(gives_up - time.monotonic(), 1.0),
-            now=self._now,
-            sleep=self._sleep,
-        )
 
     def _record_refusal(
         self, nonce: str, error: QuatrixApiError, *, wants_factor: bool = False, code_at: float | None = None

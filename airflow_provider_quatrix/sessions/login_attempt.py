@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 from airflow_provider_quatrix.api.messages import AttemptGuard
 from airflow_provider_quatrix.sessions.decisions import wait_for_budget
 from airflow_provider_quatrix.sessions.explanations import budget_exhausted
+from airflow_provider_quatrix.sessions.shared_record import ClaimLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_quatrix.sessions.record import AccountRecord
     from airflow_provider_quatrix.sessions.shared_record import SharedRecord
-
-
-class ClaimLostError(Exception):
-    """Another process has claimed the account, or has signed in meanwhile."""
 
 
 class LoginAttempt(AttemptGuard):

@@ -30,6 +30,10 @@ _MOST_RELEASES = 4
 _LATEST = 16
 
 
+class ClaimLostError(Exception):
+    """Another process has claimed the account, or has signed in meanwhile."""
+
+
 class StorePace:
     """How long the store has taken lately, in seconds.
 
@@ -146,6 +150,18 @@ class SharedRecord:
         :param seconds: how long it lasts; as long as a claim can last when ``None``.
         """
         return record.claimed(Claim(nonce, self._now() + min(seconds or self.longest_claim, self.longest_claim)))
+
+    def confirm(self, nonce: str, sleep: Callable[[float], None]) -> None:
+        """Wait until a claim is certain.
+
+        :param sleep: waits until a write that overtakes the claim must have arrived.
+        :raises ClaimLostError: another process claimed the account at the same moment, and its claim stands.
+        """
+        if not self.is_exact:
+            sleep(self.settle_seconds)
+            claim = self.load().claim
+            if claim is None or claim.nonce != nonce:
+                raise ClaimLostError
 
     def release(self, nonce: str, sleep: Callable[[float], None] | None) -> None:
         """End a claim, and make sure that its end and its result stay in the store.

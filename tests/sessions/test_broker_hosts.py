@@ -221,9 +221,18 @@ def test_an_answer_outlives_the_late_write_of_another_host(team: Team, *, blocke
     kept = unpack(store.text, RecordCipher(team.emulator.url, Credentials(EMAIL, PASSWORD)))
     assert kept.session.session_id is not None
     assert (kept.block.since is not None) is blocked
-    # After a login the owner makes sure of its end; that of a look may come back, and runs out soon.
-    left = 0.0 if kept.claim is None else kept.claim.until - team.now()
-    assert left <= (PROBE_CLAIM if blocked else 0.0)
+    if not blocked:
+        assert kept.claim is None
+        return
+    # The claim of a look may come back. It runs out soon, and then the next look is a real one.
+    assert kept.claim is not None
+    assert kept.claim.until - team.now() <= PROBE_CLAIM
+    team.advance(PROBE_CLAIM)
+    looks = team.emulator.calls("GET", "session/keepalive")
+    with pytest.raises(api.QuatrixCaptchaRequired):
+        team.broker(store=store).check()
+    assert team.emulator.calls("GET", "session/keepalive") == looks + 1
+    assert team.packed_claim(store.text) is None
 
 
 def test_a_login_stops_where_its_claim_was_taken_over(team: Team) -> None:
