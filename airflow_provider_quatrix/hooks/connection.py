@@ -353,8 +353,10 @@ def _verify(value: Any) -> bool | str:
         problem = ""
     except FileNotFoundError:
         problem = "does not exist here"
-    except (OSError, ValueError) as error:
-        problem = f"cannot be read ({error.strerror if isinstance(error, OSError) else error})"
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    except ValueError:
+        problem = "contains a character that no path can have"
     if problem:
         raise ValueError(f"names {text[:_SHOWN]!r}, which {problem}: give true, false or the path of a CA file")
     if path.is_file():

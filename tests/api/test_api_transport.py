@@ -505,7 +505,8 @@ def test_an_opened_answer_is_read_without_the_deadline() -> None:
 
 
 def test_time_that_is_up_is_up_for_what_has_come_already() -> None:
-    with requests.Session() as session, raw(answer("200 OK", b"x" * 100_000)) as server:
+    # More than what is read together with the head.
+    with requests.Session() as session, raw(answer("200 OK", b"x" * 1_000_000)) as server:
         session.mount("http://", DeadlineAdapter())
         response = session.get(server.url, timeout=5, stream=True)
         with response, answers_by(time.monotonic() - 1), pytest.raises(urllib3.exceptions.ReadTimeoutError):
