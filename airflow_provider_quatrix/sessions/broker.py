@@ -137,8 +137,7 @@ class SessionBroker(SessionAuthorizer):
         record = self._shared.load()
         session_id = record.session.session_id
         if record.block.since is not None or session_id is None or not self._works(session_id):
-            mfa_code = (mfa_code or "").strip() or None
-            self._obtain(believe_since=self._now(), dead=session_id, mfa_code=mfa_code)
+            self._obtain(believe_since=self._now(), dead=session_id, mfa_code=(mfa_code or "").strip() or None)
         return self.state()
 
     def check(self, max_age: float = 0.0) -> None:
@@ -288,7 +287,7 @@ class SessionBroker(SessionAuthorizer):
 
         :raises QuatrixTransportError: the other caller got no answer, or it took too long.
         """
-        began, pause = time.monotonic(), _FIRST_PAUSE
+        renewed, until, pause = time.monotonic(), 0.0, _FIRST_PAUSE
         while True:
             self._pause(pause)
             pause = min(1.5 * pause, _LONGEST_PAUSE)
@@ -297,12 +296,13 @@ class SessionBroker(SessionAuthorizer):
                 raise QuatrixTransportError(record.failure.message)
             if record.claim is None or record.claim.nonce != nonce:
                 return
-            waited = time.monotonic()
-            if waited >= gives_up:
-                raise QuatrixTransportError(
-                    f"Another task has been signing in to Quatrix for {self._patience:.0f} s, without an answer"
-                )
-            if waited - began > self._shared.longest_claim:
+            now, claim = time.monotonic(), self._shared.known.claim
+            if now >= gives_up:
+                took = f"{self._patience:.0f} s, without an answer"
+                raise QuatrixTransportError(f"Another task has been signing in to Quatrix for {took}")
+            if claim is not None and claim.until != until:
+                renewed, until = now, claim.until
+            if now - renewed > self._shared.longest_claim:
                 # Its end may have been written by a clock that is ahead of this host's.
                 self._shared.update(lambda record: record.released(nonce))
                 return

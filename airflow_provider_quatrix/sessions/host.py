@@ -97,6 +97,8 @@ class AccountFolder:
     def read(self) -> str | None:
         """Return the text of this host's file; ``None`` if it is missing or cannot be read."""
         try:
+            if not self.record_path.is_file():
+                return None
             with self.record_path.open("rb") as file:
                 text = file.read(_LARGEST_RECORD + 1)
             return None if len(text) > _LARGEST_RECORD else text.decode()

@@ -92,6 +92,18 @@ def test_those_who_wait_for_a_login_that_gets_no_answer_fail_with_it(team: Team)
     assert team.record().claim is None
 
 
+def test_a_login_that_is_sent_again_keeps_its_claim(team: Team) -> None:
+    """Both requests together take longer than one claim lasts."""
+    team.emulator.fault("session/login", delay=30.0)
+    team.emulator.fault("session/login", delay=1.5)
+    first = Background(team.broker(read_timeout=2.0, longest_claim=3.0).acquire)
+    while team.record().claim is None:
+        threading.Event().wait(0.01)
+    assert team.broker(host="host-2", longest_claim=3.0).acquire() == team.record().session.session_id
+    assert first.join() is None
+    assert team.emulator.logins == 2
+
+
 def test_no_lock_is_held_while_a_login_waits_to_be_sent_again(team: Team) -> None:
     waited: list[float] = []
 

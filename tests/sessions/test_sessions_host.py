@@ -161,6 +161,11 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, spoil: Callable[[
     assert str(folder) in str(error.value)
 
 
+def test_a_pipe_in_place_of_the_record_is_not_opened(tmp_path: Path) -> None:
+    _record_is_a_pipe(tmp_path)
+    assert account(tmp_path).read() is None
+
+
 def test_a_record_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with account(tmp_path).locked():
         account(tmp_path).record_path.mkdir()
