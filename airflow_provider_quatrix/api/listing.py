@@ -37,19 +37,21 @@ class Listing:
 def read_listing(response: Response, members: Mapping[str, Any], redact: Callable[[str], str]) -> Listing:
     """Read the metadata of a folder with its content, and log what is odd.
 
-    :raises QuatrixResponseError: the content is not a list.
+    :raises QuatrixResponseError: the content is not a list, or is missing from a folder that is not empty.
     """
     content = members.get("content")
     if content is not None and not isinstance(content, list):
         raise malformed(response, "a folder whose content is not a list", redact)
     folder = RemoteFile.from_response(members)
+    if content is None and folder.size:
+        raise malformed(response, f"a folder of {folder.size} entries without its content", redact)
     children = [RemoteFile.from_entry(entry) for entry in content or ()]
     for child in children:
         if child.problem:
             log.warning("An entry of the folder %s is left out: %s", in_short(folder.name), child.described)
         elif child.odd_time:
             log.warning(
-                "%s in the folder %s has the time %s, which is none: it counts as 1970-01-01",
+                "%s in the folder %s has no valid modification time (%s): it counts as 1970-01-01",
                 in_short(child.name),
                 in_short(folder.name),
                 child.odd_time,

@@ -11,7 +11,7 @@ from airflow_provider_quatrix.api.paths import in_short, is_path_name, join
 from airflow_provider_quatrix.api.versions import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class SessionStatus(StrEnum):
@@ -178,6 +178,12 @@ def _problem(body: Mapping[str, Any], kind: FileKind) -> str:
     return ""
 
 
+def _odd_time(times: Sequence[object], kind: FileKind) -> str:
+    if times:
+        return in_short(times[0])
+    return "None" if kind is FileKind.FILE else ""
+
+
 @dataclass(frozen=True)
 class RemoteFile:
     """A file or folder, from the metadata calls.
@@ -188,7 +194,7 @@ class RemoteFile:
     :param modified: Unix time, to the microsecond for files; 0 if the response has no time of the years 1 to 9999.
     :param created: Unix time, likewise.
     :param problem: why it cannot be used, such as ``has the size None``; empty if it can.
-    :param odd_time: the modification time as text, if it is not a time.
+    :param odd_time: the modification time as text, if it is not a time; also of a file that has none.
     """
 
     id: str
@@ -216,7 +222,7 @@ class RemoteFile:
             modified=modified or 0.0,
             created=read_time(body.get("created")) or 0.0,
             problem=_problem(body, kind),
-            odd_time=in_short(times[0]) if times and modified is None else "",
+            odd_time=_odd_time(times, kind) if modified is None else "",
         )
 
     @property

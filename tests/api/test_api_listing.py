@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_quatrix.api.client import QuatrixClient
+from airflow_provider_quatrix.api.errors import QuatrixResponseError
 from airflow_provider_quatrix.api.models import FileKind, RemoteFile, byte_count
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 
@@ -27,9 +28,10 @@ def test_seconds_stand_in_for_odd_milliseconds() -> None:
     assert (file.modified, file.odd_time) == (1_700_000_000.0, "")
 
 
-def test_an_absent_time_is_not_odd() -> None:
-    file = RemoteFile.from_response({"id": "1", "name": "a", "type": "F", "size": 0, "modified_ms": None})
-    assert (file.modified, file.odd_time, file.problem) == (0.0, "", "")
+@pytest.mark.parametrize(("kind", "odd_time"), [("F", "None"), ("D", "")])
+def test_an_absent_time_is_odd_for_a_file(kind: str, odd_time: str) -> None:
+    file = RemoteFile.from_response({"id": "1", "name": "a", "type": kind, "size": 0, "modified_ms": None})
+    assert (file.modified, file.odd_time, file.problem) == (0.0, odd_time, "")
 
 
 @pytest.mark.parametrize(
@@ -61,5 +63,19 @@ def test_odd_entries_are_named_in_the_log_and_kept_apart(
     listing = client.files.listing(folder[0])
     assert [entry.name for entry in listing.entries] == ["odd.csv"]
     assert [entry.described for entry in listing.unusable] == ["one that has the name 'a/b'"]
-    assert "'odd.csv' in the folder 'in' has the time 1700000000000.0, which is none" in caplog.text
+    assert "'odd.csv' in the folder 'in' has no valid modification time (1700000000000.0)" in caplog.text
     assert "An entry of the folder 'in' is left out: one that has the name 'a/b'" in caplog.text
+
+
+@pytest.mark.parametrize("content", [{}, {"content": None}], ids=["absent", "null"])
+def test_a_folder_without_its_content_is_empty_only_if_it_has_no_entries(
+    quatrix_emulator: EmulatorClient, content: dict[str, None]
+) -> None:
+    """Else a mirror would take it for one whose files are all gone."""
+    client = QuatrixClient.connect(quatrix_emulator.url, EMAIL, PASSWORD)
+    folder = {"id": "1", "name": "in", "type": "D", **content}
+    quatrix_emulator.fault("file/metadata/1", body={**folder, "size": 0})
+    assert client.files.children("1") == ()
+    quatrix_emulator.fault("file/metadata/1", body={**folder, "size": 3})
+    with pytest.raises(QuatrixResponseError, match="a folder of 3 entries without its content"):
+        client.files.children("1")
