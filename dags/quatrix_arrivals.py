@@ -1,9 +1,9 @@
 """Start a run for files as they arrive, handle each once, and put it aside.
 
 Shows an asset that is told of new and changed files, on Airflow 3. The watcher lists the folder from the triggerer, for
-all who watch it together. One run gets all the files that were told since the last one. A file may be told twice, and
-so the first step claims what it got: a file that another run has claimed is not in its result, nor is one that the
-service reports as infected.
+all who watch it together. A file may be told twice, and Airflow may leave an event to the next run. So the first step
+claims the files of its events and those that are there: a file that another run has claimed is not in its result, nor
+is one that the service reports as infected.
 
 Needs the connection ``quatrix_default`` and a running triggerer. On Airflow 2, which has no watchers, this file defines
 no DAG.
@@ -47,7 +47,7 @@ if AssetWatcher is not None:
             """Take the files that this run is to handle."""
             from airflow_provider_quatrix.hooks.arrivals import claim_arrivals
 
-            return claim_arrivals(triggering_asset_events[orders], "/partner/processing")
+            return claim_arrivals(triggering_asset_events[orders], "/partner/processing", watcher=trigger)
 
         # [END howto_claim_arrivals]
 

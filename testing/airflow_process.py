@@ -40,6 +40,7 @@ class AirflowProcess(AirflowClient):
     :param port: of the web interface; a free one when None.
     :param database_url: metadata database, as SQLAlchemy wants it; default SQLite in the home folder.
     :param start_timeout: seconds until Airflow must be healthy.
+    :param triggerer: ``False``, on Airflow 3 only, starts all parts but the triggerer.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class AirflowProcess(AirflowClient):
         port: int | None = None,
         database_url: str | None = None,
         start_timeout: float = 180.0,
+        triggerer: bool = True,
     ) -> None:
         self.home = home.resolve()
         self.dags_folder = (dags_folder or home / "dags").resolve()
@@ -63,6 +65,7 @@ class AirflowProcess(AirflowClient):
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._output: list[IO[bytes]] = []
         self._migrated = False
+        self._triggerer = triggerer
 
     @property
     def logs_folder(self) -> Path:
@@ -110,7 +113,7 @@ class AirflowProcess(AirflowClient):
         """
         if not self._migrated:
             self.migrate()
-        for part in ("standalone",) if AIRFLOW_3 else ("scheduler", "triggerer", "webserver"):
+        for part in self._commands():
             output = (self.logs_folder / "components" / f"{part}.log").open("ab")
             self._output.append(output)
             # In a session of its own, whose members stop() finds however they group themselves.
@@ -124,6 +127,11 @@ class AirflowProcess(AirflowClient):
                 start_new_session=True,
             )
         self.wait_healthy(self.start_timeout)
+
+    def _commands(self) -> tuple[str, ...]:
+        if not AIRFLOW_3:
+            return ("scheduler", "triggerer", "webserver")
+        return ("standalone",) if self._triggerer else ("scheduler", "dag-processor", "api-server")
 
     def stop(self) -> None:
         """End all processes; at the latest after ten seconds none is left."""
@@ -173,7 +181,8 @@ class AirflowProcess(AirflowClient):
             health = answer.json() if answer.ok else {}
         except (requests.RequestException, ValueError):
             return False
-        parts = ["metadatabase", "scheduler", "triggerer", *(["dag_processor"] if AIRFLOW_3 else [])]
+        parts = ["metadatabase", "scheduler", *(["triggerer"] if self._triggerer else [])]
+        parts += ["dag_processor"] if AIRFLOW_3 else []
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 
     # The command line and the logs

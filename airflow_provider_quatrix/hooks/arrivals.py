@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_quatrix.api.paths import join, split
 from airflow_provider_quatrix.api.stopping import Stop
@@ -14,7 +14,7 @@ from airflow_provider_quatrix.hooks.attempt import Attempt, checkpoint_name
 from airflow_provider_quatrix.hooks.failures import airflow_errors
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.transfer.arrivals import arrival_of
-from airflow_provider_quatrix.transfer.claims import Arrival, Claims
+from airflow_provider_quatrix.transfer.claims import Arrival, Claims, waiting
 from airflow_provider_quatrix.transfer.parallel import run_all
 from airflow_provider_quatrix.transfer.results import Result
 from airflow_provider_quatrix.transfer.tree import RemoteTree
@@ -23,11 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_quatrix.transfer.claims import Claimed
+    from airflow_provider_quatrix.transfer.folder_poller import FileCriteria
 
 log = logging.getLogger(__name__)
 
 # Files at a time, each of which takes several calls, one after the other.
 _AT_ONCE = 4
+
+
+class Watcher(Protocol):
+    """What a ``QuatrixFileEventTrigger`` tells about the files that it watches for."""
+
+    wanted: FileCriteria
+    quatrix_conn_id: str
 
 
 class ClaimedArrivals(Result):
@@ -43,7 +51,12 @@ class ClaimedArrivals(Result):
 
 
 def claim_arrivals(
-    events: Any, folder: str, *, quatrix_conn_id: str = DEFAULT_CONN_ID, refuse_infected: bool = True
+    events: Any,
+    folder: str,
+    *,
+    watcher: Watcher | Iterable[Watcher] = (),
+    quatrix_conn_id: str = DEFAULT_CONN_ID,
+    refuse_infected: bool = True,
 ) -> ClaimedArrivals:
     """Take the files of events out of the watched folder, so that no other run handles them.
 
@@ -54,6 +67,8 @@ def claim_arrivals(
     :param events: of an asset that :class:`~airflow_provider_quatrix.triggers.files.QuatrixFileEventTrigger` watches
         for: asset events, as in ``triggering_asset_events[asset]``, or their payloads; one or several.
     :param folder: where claimed files go; made where missing.
+    :param watcher: the trigger that watches for the asset, or several: claim also the files that it would report and
+        that are there now. Airflow may leave an event to the next run, which starts only when another file arrives.
     :param refuse_infected: ask the service what its virus scanner says, which is a call per file; a file of which it
         says anything is refused.
     :return: the files that are this run's alone.
@@ -62,10 +77,17 @@ def claim_arrivals(
     """
     arrivals = list({arrival.key: arrival for arrival in map(_arrival, _several(events))}.values())
     _check_folder("folder", folder)
+    wanted = [_wanted(each, quatrix_conn_id) for each in (watcher if isinstance(watcher, Iterable) else [watcher])]
+    attempt = Attempt.running()
     # Outside of tasks nobody tries again.
-    owner = checkpoint_name(Attempt.running().resume_key or uuid.uuid4().hex)[:16]
+    owner = checkpoint_name(attempt.resume_key or uuid.uuid4().hex)[:16]
     with airflow_errors(quatrix_conn_id):
-        claims = Claims(RemoteTree(QuatrixHook(quatrix_conn_id).client.files), folder, owner)
+        tree = RemoteTree(QuatrixHook(quatrix_conn_id).client.files)
+        claims = Claims(tree, folder, owner)
+        # A file that an earlier try has claimed without its event is no longer where it was.
+        found = claims.claimed_before() if wanted and attempt.is_retry else []
+        found += [arrival for each in wanted for arrival in waiting(tree.files, each)]
+        arrivals = list({arrival.key: arrival for arrival in (*arrivals, *found)}.values())
         claimed = run_all(arrivals, lambda arrival: claims.claim(arrival, origin=refuse_infected), _AT_ONCE, Stop())
     told = [_told(each) for each in claimed if each is not None]
     log.info("Claimed %d of %d files; others have the rest, or it has gone", len(told), len(arrivals))
@@ -128,6 +150,16 @@ def _arrival(event: Any) -> Arrival:
             "path, id and key"
         )
     return Arrival(payload["path"], payload["id"], payload["key"])
+
+
+def _wanted(watcher: Watcher, quatrix_conn_id: str) -> FileCriteria:
+    if not hasattr(watcher, "wanted"):
+        raise ValueError(f"watcher is {watcher!r}: give the QuatrixFileEventTrigger of the asset, or several")
+    if watcher.quatrix_conn_id != quatrix_conn_id:
+        raise ValueError(
+            f"quatrix_conn_id is {quatrix_conn_id!r}, but the watcher has {watcher.quatrix_conn_id!r}: give the same"
+        )
+    return watcher.wanted
 
 
 def _check_folder(name: str, folder: object) -> None:

@@ -13,15 +13,18 @@ from airflow_provider_quatrix.api.models import Entry, FileKind
 from airflow_provider_quatrix.api.paths import is_counted, join, split
 from airflow_provider_quatrix.transfer.arrivals import arrival_of
 from airflow_provider_quatrix.transfer.error_context import doing
+from airflow_provider_quatrix.transfer.folder_poller import FileAges, FolderPoller
 
 if TYPE_CHECKING:
+    from airflow_provider_quatrix.api.files import FilesApi
     from airflow_provider_quatrix.api.models import FileOrigin, RemoteFile
+    from airflow_provider_quatrix.transfer.folder_poller import FileCriteria
     from airflow_provider_quatrix.transfer.tree import RemoteTree
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file that was told.
+    """A file that was reported, or is there to be claimed.
 
     :param path: where it was.
     :param id: its id.
@@ -31,6 +34,19 @@ class Arrival:
     path: str
     id: str
     key: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Arrival:
+        """Return the arrival of a file that was listed."""
+        told = arrival_of(entry)
+        return cls(told["path"], told["id"], told["key"])
+
+
+def waiting(files: FilesApi, wanted: FileCriteria) -> list[Arrival]:
+    """Return the files that fit and are there now, whether they were reported or not; one listing per folder."""
+    ages, seen = FileAges(), {place: FolderPoller(files, *place).poll() for place in wanted.places}
+    fitting = wanted.fitting(seen)
+    return [Arrival.of(entry) for entry, now in fitting if wanted.is_old_enough(entry.file, now, ages)]
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,12 @@ class Claims:
         self._files = tree.files
         self._names = split(folder)
         self._owner = owner
+
+    def claimed_before(self) -> list[Arrival]:
+        """Return what earlier tries of this owner have claimed; two listings for each file that anybody has claimed."""
+        depth = len(self._names)
+        entries = FolderPoller(self._files, join(self._names), 3).poll().files
+        return [Arrival.of(entry) for entry in entries if entry.names[depth + 1 : -1] == (self._owner,)]
 
     def claim(self, arrival: Arrival, *, origin: bool = False) -> Claimed | None:
         """Take a file.

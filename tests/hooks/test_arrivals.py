@@ -10,6 +10,7 @@ from dag_runs import new_dag, run
 from airflow_provider_quatrix.hooks.arrivals import claim_arrivals, finish_arrivals
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.pytest_plugin import EMAIL
+from testing.airflow_settings import AIRFLOW_3
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.emulator.client import EmulatorClient
@@ -24,6 +25,12 @@ def payloads(*paths: str) -> list[dict[str, Any]]:
         {name: stat[name] for name in ("path", "id", "size", "modified")} | {"key": f"{stat.id}@{stat.modified}"}
         for stat in stats
     ]
+
+
+def watching(path: str, **arguments: Any) -> Any:
+    from airflow_provider_quatrix.triggers.files import QuatrixFileEventTrigger
+
+    return QuatrixFileEventTrigger(path, **arguments)
 
 
 def files(emulator: EmulatorClient) -> list[str]:
@@ -108,6 +115,57 @@ def test_all_tries_of_a_task_get_the_same_files(quatrix_emulator: EmulatorClient
     assert outcome.tasks["claim"].tries == 2
     assert [file["key"] for file in outcome.tasks["claim"].xcom["files"]] == [each["key"] for each in told]
     assert outcome.tasks["of_another_task"].xcom == {"files": [], "refused": []}
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers")
+def test_files_whose_events_airflow_has_left_to_another_run_are_claimed_too(quatrix_emulator: EmulatorClient) -> None:
+    for name in ("a.csv", "b.csv", "c.txt"):
+        quatrix_emulator.put_file(EMAIL, f"/in/{name}", b"1")
+    quatrix_emulator.advance(60)
+    quatrix_emulator.put_file(EMAIL, "/in/young.csv", b"1")
+    quatrix_emulator.put_file(EMAIL, "/other/d.csv", b"1")
+    quatrix_emulator.advance(1)
+    told = payloads("/in/a.csv")
+    watchers = [watching("/in/*.csv", min_age=30), watching("/other/*")]
+    claimed = claim_arrivals(told, "/taken", watcher=watchers)
+    assert sorted(file["path"].rpartition("/")[2] for file in claimed.files) == ["a.csv", "b.csv", "d.csv"]
+    assert files(quatrix_emulator)[:2] == ["/in/c.txt", "/in/young.csv"]
+    # Its event comes all the same, and leads to nothing.
+    assert claim_arrivals(payloads(claimed.files[1]["path"]), "/taken", watcher=watchers) == {
+        "files": [],
+        "refused": [],
+    }
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers")
+def test_all_tries_of_a_task_get_what_was_claimed_without_an_event(quatrix_emulator: EmulatorClient) -> None:
+    for number in range(3):
+        quatrix_emulator.put_file(EMAIL, f"/in/{number}.csv", b"1")
+    claim_arrivals(payloads("/in/2.csv"), "/taken")
+    told = payloads("/in/0.csv")
+    with new_dag(default_args={"retries": 1, "retry_delay": 0.1}) as dag:
+
+        @task
+        def claim(ti: Any = None) -> Any:
+            claimed = claim_arrivals(told, "/taken", watcher=watching("/in/*"))
+            if ti.try_number == 1:
+                raise AirflowException("the answer gets lost")
+            return claimed
+
+        claim()
+    outcome = run(dag)
+    assert outcome.tasks["claim"].tries == 2
+    names = [file["path"].rpartition("/")[2] for file in outcome.tasks["claim"].xcom["files"]]
+    assert sorted(names) == ["0.csv", "1.csv"]
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers")
+def test_a_watcher_of_another_connection_and_what_is_none_are_refused(quatrix_emulator: EmulatorClient) -> None:
+    with pytest.raises(ValueError, match="quatrix_conn_id is 'quatrix_default', but the watcher has 'another'"):
+        claim_arrivals([], "/taken", watcher=watching("/in/*", quatrix_conn_id="another"))
+    with pytest.raises(ValueError, match="watcher is None: give the QuatrixFileEventTrigger"):
+        claim_arrivals([], "/taken", watcher=None)  # type: ignore[arg-type]
+    assert quatrix_emulator.requests == 0
 
 
 def test_a_failure_is_one_clear_line(quatrix_emulator: EmulatorClient) -> None:

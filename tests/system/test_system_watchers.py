@@ -8,21 +8,20 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from scale import FULL
-from transfers.forking import Workers
 
 from airflow_provider_quatrix.pytest_plugin import EMAIL, PASSWORD
 from testing.airflow_process import AirflowProcess
 from testing.airflow_settings import AIRFLOW_3
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_quatrix.emulator.client import EmulatorClient
 
 pytestmark = [
@@ -33,22 +32,33 @@ pytestmark = [
 FOLDERS = 5
 FILES = 500
 INTERVAL = 2
-KEY = "watchers-key-1"
 LISTING = ("GET", "file/metadata/{id}")
-CLAIM_CHILD = Path(__file__).parents[1] / "transfers" / "claim_child.py"
-# Folder 0 is watched for two assets by one trigger, each of the others for an asset of its own.
+DAG_IDS = ("one", "other")
+# Folder 0 is watched for two assets by one trigger, each of the others for an asset of its own. Both DAGs are told of
+# all files, and claim them.
 DAG_FILE = f"""
-from airflow.sdk import DAG, Asset, AssetWatcher
-from airflow.providers.standard.operators.empty import EmptyOperator
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, AssetAny, AssetWatcher, task
 from airflow_provider_quatrix.triggers.files import QuatrixFileEventTrigger
 
 def watched(name, number):
     trigger = QuatrixFileEventTrigger(f"/in/{{number}}/*", poll_interval={INTERVAL})
-    return Asset(name, watchers=[AssetWatcher(name="files", trigger=trigger)])
+    return Asset(name, watchers=[AssetWatcher(name="files", trigger=trigger)]), trigger
 
-assets = [watched(f"inbox{{number}}", number) for number in range({FOLDERS})] + [watched("second", 0)]
-with DAG("watchers", schedule=assets, is_paused_upon_creation=False):
-    EmptyOperator(task_id="nothing")
+inboxes = [watched(f"inbox{{number}}", number) for number in range({FOLDERS})] + [watched("second", 0)]
+assets, triggers = zip(*inboxes)
+for dag_id in {DAG_IDS}:
+    with DAG(dag_id, schedule=AssetAny(*assets), is_paused_upon_creation=False):
+
+        @task(retries=3, retry_delay=timedelta(seconds=1))
+        def claim(triggering_asset_events=None):
+            from airflow_provider_quatrix.hooks.arrivals import claim_arrivals
+
+            events = [event for of_asset in triggering_asset_events.values() for event in of_asset]
+            return [file["key"] for file in claim_arrivals(events, "/taken", watcher=triggers)["files"]]
+
+        claim()
 """
 
 
@@ -98,7 +108,6 @@ class Triggerer:
 @pytest.fixture
 def airflow(tmp_path: Path, quatrix_emulator: EmulatorClient) -> AirflowProcess:
     """An Airflow of which nothing runs yet, whose database knows what is to be watched."""
-    quatrix_emulator.add_api_key(KEY, EMAIL)
     connection = {"conn_type": "quatrix", "host": quatrix_emulator.url, "login": EMAIL, "password": PASSWORD}
     env = {
         "AIRFLOW_CONN_QUATRIX_DEFAULT": json.dumps(connection),
@@ -106,8 +115,9 @@ def airflow(tmp_path: Path, quatrix_emulator: EmulatorClient) -> AirflowProcess:
         # One who is dead is found out about soon.
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "of-scheduler-and-api-server-of-the-tests",
     }
-    process = AirflowProcess(tmp_path / "airflow", env=env)
+    process = AirflowProcess(tmp_path / "airflow", env=env, triggerer=False)
     process.migrate()
     (process.dags_folder / "watchers.py").write_text(DAG_FILE)
     done = process.cli("dags", "reserialize")
@@ -127,7 +137,7 @@ def told(airflow: AirflowProcess) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(600)
 def test_every_file_is_told_and_handled_once_though_triggerers_are_killed(
-    airflow: AirflowProcess, quatrix_emulator: EmulatorClient, tmp_path: Path
+    airflow: AirflowProcess, quatrix_emulator: EmulatorClient
 ) -> None:
     began = time.monotonic()
     numbers = iter(range(FILES))
@@ -142,41 +152,69 @@ def test_every_file_is_told_and_handled_once_though_triggerers_are_killed(
     def running() -> set[int]:
         return {job_id for (job_id,) in query(airflow, "SELECT DISTINCT triggerer_id FROM trigger")}
 
+    def kill_and_restart(one: Triggerer, other: Triggerer) -> None:
+        (killed,) = [each for each in (one, other) if each.job_id in running()]
+        dead = killed.job_id
+        killed.kill()
+        drop(50)
+        killed.start()
+        airflow.wait_until(lambda: dead not in running(), "the other triggerer has the watchers", 60)
+
     with Triggerer(airflow, "one") as one, Triggerer(airflow, "other") as other:
         drop(100)
         airflow.wait_until(lambda: all_told(100), "the first files are told", 120)
-        for wanted in (250, 400):
-            drop(75)
-            some = wanted - 130
+        for wanted in (200, 300):
+            drop(50)
+            some = wanted - 80
             airflow.wait_until(lambda some=some: len(told(airflow)) > some, "some of the next files are told", 60)
-            (killed,) = [each for each in (one, other) if each.job_id in running()]
-            killed.kill()
-            drop(75)
-            dead = killed.job_id
-            killed.start()
+            kill_and_restart(one, other)
             airflow.wait_until(lambda wanted=wanted: all_told(wanted), "all files are told", 120)
-            assert dead not in running()
-        drop(100)
-        airflow.wait_until(lambda: all_told(FILES), "the last files are told", 120)
         listings, looked_for = quatrix_emulator.calls(*LISTING), time.monotonic() - began
+        # At the most one per folder, interval and triggerer, and one more for every process that ran.
+        assert listings <= FOLDERS * 2 * (looked_for / INTERVAL) + FOLDERS * 4
         # What is kept names every file, in a few characters each.
-        airflow.wait_until(lambda: sum(map(marks, kept(airflow))) == FILES, "what was told is kept", 60)
+        airflow.wait_until(lambda: sum(map(marks, kept(airflow))) == 300, "what was told is kept", 60)
+        assert len(kept(airflow)) == FOLDERS
+        assert max(map(len, kept(airflow))) < FILES / FOLDERS * 10 + 100
 
-    # At the most one per folder, interval and triggerer, and one more for every process that ran.
-    assert listings <= FOLDERS * 2 * (looked_for / INTERVAL) + FOLDERS * 4
-    assert quatrix_emulator.logins == 1
-    assert len(kept(airflow)) == FOLDERS
-    assert max(map(len, kept(airflow))) < FILES / FOLDERS * 10 + 100
+        # From here on runs claim files while others arrive.
+        with airflow:
+            drop(100)
+            airflow.wait_until(lambda: any(claimed(airflow).values()), "a run has claimed files", 120)
+            kill_and_restart(one, other)
+            drop(50)
+            airflow.wait_until(lambda: all_told(FILES), "the last files are told", 120)
+            airflow.wait_until(lambda: sum(map(len, claimed(airflow).values())) >= FILES, "all are claimed", 240)
+            airflow.wait_until(lambda: set(run_states(airflow)) == {"success"}, "all runs have ended", 120)
+
     by_path: dict[str, set[str]] = {}
     for each in told(airflow):
         by_path.setdefault(each["path"], set()).add(each["key"])
     # The same key each time.
     assert [len(keys) for keys in by_path.values()] == [1] * FILES
-    owners = claimed_by_two(quatrix_emulator, told(airflow), tmp_path)
-    assert sorted(key for keys in owners for key in keys) == sorted(key for keys in by_path.values() for key in keys)
+    keys = [key for of_run in claimed(airflow).values() for key in of_run]
+    assert sorted(keys) == sorted(key for keys in by_path.values() for key in keys)
+    assert {dag_id for dag_id, _ in claimed(airflow)} == set(DAG_IDS)
     places = [entry["path"] for entry in quatrix_emulator.files(EMAIL) if entry["type"] == "F"]
     assert len(places) == FILES
     assert [path for path in places if not path.startswith("/taken/")] == []
+    assert quatrix_emulator.logins == 1
+
+
+def claimed(airflow: AirflowProcess) -> dict[tuple[str, str], list[str]]:
+    """Return the keys that each run has claimed, by DAG and run."""
+    rows = query(airflow, "SELECT dag_id, run_id, value FROM xcom WHERE task_id = 'claim' AND key = 'return_value'")
+    return {(dag_id, run_id): _value(text) for dag_id, run_id, text in rows}
+
+
+def _value(text: str) -> list[str]:
+    value = json.loads(text)
+    # Airflow stores the text of a JSON document as a JSON document.
+    return list(json.loads(value) if isinstance(value, str) else value)
+
+
+def run_states(airflow: AirflowProcess) -> list[str]:
+    return [state for (state,) in query(airflow, "SELECT state FROM dag_run")]
 
 
 def kept(airflow: AirflowProcess) -> list[str]:
@@ -189,35 +227,3 @@ def kept(airflow: AirflowProcess) -> list[str]:
 
 def marks(text: str) -> int:
     return len(json.loads(text)["told"].split())
-
-
-def claimed_by_two(emulator: EmulatorClient, events: list[dict[str, Any]], tmp_path: Path) -> list[list[str]]:
-    """Let two runs on two hosts get all events at once, and return what each has claimed."""
-    orders = [
-        {
-            "url": emulator.url,
-            "api_key": KEY,
-            "folder": "/taken",
-            "owner": f"run{number}",
-            "kill_after": -1,
-            "arrivals": [{name: each[name] for name in ("path", "id", "key")} for each in unique(events)],
-            "answer": str(tmp_path / f"answer{number}"),
-        }
-        for number in range(2)
-    ]
-    answers: dict[int, list[str]] = {}
-
-    def run(number: int) -> None:
-        with Workers(CLAIM_CHILD) as workers:
-            answers[number] = list(json.loads(workers.run(orders[number]) or ""))
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [answers[number] for number in range(2)]
-
-
-def unique(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({each["key"]: each for each in events}.values())
