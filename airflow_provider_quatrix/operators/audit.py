@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 class QuatrixAuditExportOperator(QuatrixFileOperator):
     """Exports who did what in the account within an interval, to a CSV file or a table of a database.
 
-    Another try, and another run of the same interval, replace what is there: no entry is lost, and none is there twice.
-    What opens a share is never written down.
+    A retry, and another run for the same interval, replace what is there. So no entry is missing, and none is there
+    twice. The id of a share is never written.
 
     :param target: local path of the file, or its URL in a store, such as ``s3://conn_id@bucket/key`` or
         ``quatrix:///folder/file``; one that ends in a slash is the folder that gets a file named after the interval
         (templated).
     :param conn_id: connection of a database, in place of a file (templated).
     :param table: table in it (templated).
-    :param start: first moment of the interval: a datetime with a time zone, the same as text in ISO 8601, or a
-        timedelta, which is before the end; default ``{{ data_interval_start }}`` (templated).
+    :param start: first moment of the interval: a datetime with a time zone, ISO 8601 text, or a timedelta before the
+        end; default ``{{ data_interval_start }}`` (templated).
     :param end: the moment right after the interval; default ``{{ data_interval_end }}`` (templated).
-    :param full: read the service's CSV, which also tells copies, and addresses on the network, but no ids.
+    :param full: read the service's CSV, which also has copies and IP addresses, but no ids.
     :param create_parents: make missing folders above the file.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``{"path", "table", "entries", "start", "end"}``.

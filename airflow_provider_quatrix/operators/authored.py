@@ -1,7 +1,7 @@
-"""Tells the patterns of a DAG's author from names that templates and earlier results put in.
+"""Distinguishes the patterns of a DAG's author from names that come from templates and earlier results.
 
-A name that was found may hold anything, ``*`` included, and must not become a pattern. So wildcards count only where
-the author wrote them: in text, outside of what a template puts in.
+The name of a file may contain anything, also ``*``, and must not become a pattern. So wildcards count only where the
+author wrote them: in text, outside of what a template inserts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# Kinds of tokens between which a template's text stands as it is.
+# Between tokens of these kinds, a template's text stands as it is.
 _DATA = "data"
 
 
@@ -26,7 +26,7 @@ _DATA = "data"
 class Templates:
     """How templates are read and rendered.
 
-    :param lex: takes a template apart: ``(line, kind, text)`` of each token.
+    :param lex: splits a template into tokens: ``(line, kind, text)`` of each.
     """
 
     lex: Callable[[str], Iterable[tuple[int, str, str]]]
@@ -36,7 +36,7 @@ class Templates:
 def written(value: Any) -> Any:
     """Return what the author of a DAG wrote as text in an argument, before it is rendered.
 
-    :return: texts and lists of them; ``None`` in place of all else, which is a result once it is rendered.
+    :return: texts and lists of them; ``None`` for everything else, which will be a result once it is rendered.
     """
     if isinstance(value, list | tuple):
         return [written(each) for each in value]
@@ -44,11 +44,11 @@ def written(value: Any) -> Any:
 
 
 def sources(authored: Any, rendered: Any, templates: Templates, glob: bool | None = None) -> Any:
-    """Return a rendered argument, such that text in it is what may be a pattern, and mappings hold names.
+    """Return a rendered argument in which text may be a pattern, and mappings contain names.
 
     :param authored: from :func:`written`.
     :param rendered: the argument as Airflow rendered it.
-    :param templates: renders the author's patterns once more, with what templates put in escaped.
+    :param templates: renders the author's patterns again, with wildcards in inserted values escaped.
     :param glob: whether text is a pattern; ``None``: if its author wrote wildcards.
     :return: texts, mappings with ``path``, or lists of them; anything else as it was.
     """
@@ -75,9 +75,9 @@ def _of_text(authored: str, rendered: Any, templates: Templates, glob: bool | No
 def expanded(expand_input: Any, name: str, map_index: int, authored: Any) -> Any:
     """Return what an author wrote as text in an argument of a mapped task, as :func:`written` does.
 
-    :param expand_input: what ``expand`` or ``expand_kwargs`` was given; ``None`` if that is not known.
+    :param expand_input: what was given to ``expand`` or ``expand_kwargs``; ``None`` if not known.
     :param map_index: which of the mapped task instances.
-    :param authored: :func:`written` of the argument as it came out of the mapping.
+    :param authored: :func:`written` of the mapped argument.
     """
     given = getattr(expand_input, "value", None)
     if isinstance(given, Mapping):
@@ -88,7 +88,7 @@ def expanded(expand_input: Any, name: str, map_index: int, authored: Any) -> Any
 
 
 def _is_written(value: Any) -> bool:
-    """Tell whether a value was written in the DAG, with no result in it."""
+    """Return whether a value was written in the DAG and contains no result."""
     if isinstance(value, list | tuple):
         return all(_is_written(each) for each in value)
     return isinstance(value, str | PathLike)
@@ -99,7 +99,7 @@ def _text(text: str, glob: bool | None) -> Any:
 
 
 def _found(value: Any, glob: bool | None) -> Any:
-    """Return what an author has not written himself: each text in it becomes a mapping, so that it is a name."""
+    """Turn each text that the author did not write into a mapping, so that it is a name."""
     if glob:
         return value
     if isinstance(value, str | PathLike):
@@ -110,7 +110,7 @@ def _found(value: Any, glob: bool | None) -> Any:
 
 
 def _read(rendered: Any) -> Any:
-    """Return the results that a template turned into text, such as ``[{'path': '/in/a.csv'}]``; else the text."""
+    """Return the results that a template rendered as text, such as ``[{'path': '/in/a.csv'}]``; else the text."""
     if isinstance(rendered, str) and rendered.strip()[:1] in ("[", "{", "("):
         for read in (json.loads, ast.literal_eval):
             with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
@@ -133,10 +133,10 @@ def _has_wildcards(text: str) -> bool:
 
 
 def _pattern(tokens: list[tuple[int, str, str]], templates: Templates) -> Any:
-    """Render a template anew, with marks in place of its author's wildcards; then only marks become wildcards again."""
+    """Render a template again with marks instead of its author's wildcards; then turn only the marks into wildcards."""
     from airflow_provider_quatrix.transfer.patterns import WILDCARDS, escape
 
-    # Nobody who chooses a file's name can know the marks. They are digits, which no filter of a template changes.
+    # Nobody who chooses a file's name can guess the marks. They are digits, which no filter of a template changes.
     marks = {wildcard: f"\ue000{secrets.randbelow(10**18):018}\ue001" for wildcard in WILDCARDS}
     marked = "".join(_replaced(text, marks) if kind == _DATA else text for _, kind, text in tokens)
     rendered = templates.render(marked)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.results import Transfers
 
 MODES = ("fail", "skip", "overwrite", "rename")
-# Where bytes are moved, what has not changed need not be.
+# Transfers can skip what has not changed.
 TRANSFER_MODES = (*MODES, "update")
 RESULTS = ("auto", "all", "summary")
-# An XCom of more results than this is of no use to a person, and a burden to the database.
+# More results than this are of no use to a person, and a burden to the database.
 MOST_RESULTS = 1000
 
 
@@ -58,17 +58,17 @@ class QuatrixFileOperator(CheckedArguments, QuatrixOperator):
 
     operator_extra_links = LINKS
     _takes_urls = False
-    # The argument that is on Quatrix.
+    # The argument with the path on Quatrix.
     _linked = "path"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._hook: QuatrixHook | None = None
-        # Until its success is recorded, a task may be tried again.
+        # Airflow may retry the task until its success is recorded.
         self.on_success_callback = [*_several(self.on_success_callback), _forget_done]
 
     def execute(self, context: Context) -> Any:
-        """Do the work; a failure becomes one line, and final where a retry cannot help."""
+        """Do the work. A failure becomes a message of one line, and is final if a retry cannot help."""
         from airflow_provider_quatrix.hooks.attempt import Attempt
         from airflow_provider_quatrix.hooks.failures import airflow_errors
 
@@ -86,21 +86,21 @@ class QuatrixFileOperator(CheckedArguments, QuatrixOperator):
         raise NotImplementedError
 
     def on_kill(self) -> None:
-        """End what the task is moving."""
+        """Stop the task's transfers."""
         if self._hook is not None:
             self._hook.stop()
 
     def _flag(self, name: str, value: object) -> Any:
-        """Return an argument that is either wanted or not, checked as :meth:`_checked` does."""
+        """Return an argument that is true or false, checked as :meth:`_checked` does."""
         return self._checked(name, value, partial(checked_flag, name))
 
     def _check_paths(self, **arguments: object) -> None:
-        """Check paths while the DAG is parsed, as far as they are known then.
+        """Check paths while the DAG is parsed, as far as they are known by then.
 
         :raises ValueError: one is empty, or a URL.
         """
         for name, value in arguments.items():
-            # What a mapped task gets is known at run time only, and then a list may well be empty.
+            # A mapped task gets its arguments at run time only, and such a list may be empty.
             if not self._from_mapping and (value is None or value in ("", [], ())):
                 raise ValueError(f"{name} is empty: give a path")
             if isinstance(value, str) and not self._takes_urls:
@@ -114,12 +114,11 @@ class QuatrixFileOperator(CheckedArguments, QuatrixOperator):
 class QuatrixSourcesOperator(QuatrixFileOperator):
     """Base of the operators that work on what paths and patterns name.
 
-    :param glob: whether text is a pattern. ``None``: if the DAG's author wrote wildcards into it, outside of what a
-        template puts in; what comes from earlier results is a name. ``False``: it is a name in any case. ``True``: all
-        text is a pattern.
+    :param glob: whether text is a pattern. ``None``: if the DAG's author wrote wildcards into it, outside of templates;
+        earlier results are names. ``False``: all text is a name. ``True``: all text is a pattern.
     """
 
-    # The argument that holds them.
+    # The name of the argument with the sources.
     _of_sources = ""
 
     def __init__(self, *, glob: bool | None = None, **kwargs: Any) -> None:
@@ -133,7 +132,7 @@ class QuatrixSourcesOperator(QuatrixFileOperator):
         self._written = written(getattr(self, self._of_sources))
 
     def _sources(self, context: Context) -> Any:
-        """Return the rendered argument of sources, in which only patterns of the DAG's author are text."""
+        """Return the rendered sources, in which only patterns of the DAG's author are text."""
         name, authored = self._of_sources, self._written
         if self._from_mapping:
             mapped = context["dag"].task_dict.get(self.task_id)
@@ -146,15 +145,15 @@ class QuatrixSourcesOperator(QuatrixFileOperator):
 
     @property
     def _globs(self) -> bool | None:
-        # With False, no text is left among the sources.
+        # With False, no source is text any more.
         return self.glob or None
 
 
 class QuatrixResultsOperator(QuatrixSourcesOperator):
     """Base of the operators whose results may be many.
 
-    :param results: what goes into the XCom: ``all``, one result per file; ``summary``, how many there are; ``auto``,
-        the default, all up to 1,000 and a summary of more.
+    :param results: what goes into the XCom: ``all``, one result per file; ``summary``, their number; ``auto``, the
+        default, a summary of more than 1,000.
     """
 
     def __init__(self, *, results: str = "auto", **kwargs: Any) -> None:
@@ -174,7 +173,7 @@ class QuatrixResultsOperator(QuatrixSourcesOperator):
         return shown[0] if single and shown else shown
 
     def _sums_up(self, count: int) -> bool:
-        """Tell whether so many results are told as a summary."""
+        """Return whether so many results are given as a summary."""
         return self.results == "summary" or (self.results == "auto" and count > MOST_RESULTS)
 
 
@@ -210,10 +209,7 @@ class QuatrixTargetOperator(QuatrixResultsOperator):
         self._keep_written()
 
     def get_openlineage_facets_on_complete(self, ti: Any) -> OperatorLineage[Any, Any] | None:
-        """Return what the task has read and written; called by Airflow's OpenLineage provider, if that is installed.
-
-        :param ti: the task instance.
-        """
+        """Return what the task has read and written. Airflow's OpenLineage provider calls this, if installed."""
         if self._hook is None:
             return None
         from airflow_provider_quatrix.assets.quatrix import operator_lineage
@@ -222,7 +218,7 @@ class QuatrixTargetOperator(QuatrixResultsOperator):
 
 
 class QuatrixPathOperator(QuatrixSourcesOperator):
-    """Base of the operators with one place.
+    """Base of the operators with one path.
 
     :param path: path on Quatrix (templated).
     """
@@ -264,7 +260,7 @@ def _several(callbacks: Any) -> list[Any]:
 
 
 def _forget_done(context: Context) -> None:
-    """Delete the checkpoints of a task, once its success is recorded."""
+    """Delete a task's checkpoints once its success is recorded."""
     hook = getattr(context["task"], "_hook", None)
     if hook is not None:
         hook.attempt.forget_done()
@@ -274,8 +270,8 @@ class QuatrixMovingOperator(QuatrixTargetOperator):
     """Base of the operators that move bytes.
 
     :param transfers: files at a time, from 1 to 64; default 4.
-    :param checksum: digest of the local bytes that the result tells: an algorithm of hashlib, or ``None`` for none.
-    :param bandwidth: the most bytes per second, of all files together; default no limit.
+    :param checksum: digest of the local bytes in the result: an algorithm of hashlib, or ``None`` for none.
+    :param bandwidth: the most bytes per second, for all files of the task together; default no limit.
     :param delete_source: delete the sources that have arrived.
     """
 
@@ -304,7 +300,7 @@ class QuatrixMovingOperator(QuatrixTargetOperator):
         self.delete_source = self._flag("delete_source", delete_source)
 
     def _how(self) -> dict[str, Any]:
-        """Return how the hook is to move the files."""
+        """Return arguments for the hook."""
         return {
             "transfers": self.transfers,
             "checksum": self.checksum,

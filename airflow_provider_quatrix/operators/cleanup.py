@@ -1,4 +1,4 @@
-"""An operator that removes what uploads have left."""
+"""An operator that removes what uploads have left behind."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 class QuatrixCleanupOperator(QuatrixFileOperator):
     """Removes unfinished uploads of this package, and checkpoints of transfers, that no task will resume.
 
-    Both are left only where a worker was killed and no retry of its task followed.
+    Both are left only if a worker was killed and no retry of its task followed.
 
     :param path: folder on Quatrix below which to look; default the home folder (templated).
-    :param older_than: seconds, or a ``timedelta``, for which nobody has written to them; default 7 days. Longer than
-        the time between two tries of a task.
-    :param dry_run: remove nothing, and tell what would be.
+    :param older_than: only what nobody has written to for this time, in seconds or as a ``timedelta``; default 7 days.
+        Set it longer than the time between two tries of a task.
+    :param dry_run: remove nothing, only report what would be removed.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``{"files", "bytes", "notes"}``: how many unfinished uploads with how many bytes, and how many checkpoints.
     """

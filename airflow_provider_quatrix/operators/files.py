@@ -1,4 +1,4 @@
-"""Operators that move files between workers and Quatrix, and about on Quatrix."""
+"""Operators that move files between workers and Quatrix, and within Quatrix."""
 
 from __future__ import annotations
 
@@ -40,30 +40,31 @@ if TYPE_CHECKING:
 
 
 class QuatrixUploadOperator(QuatrixMirroringOperator):
-    """Uploads files, folders with all they hold, or what matches patterns.
+    """Uploads files, folders with everything in them, or what matches patterns.
 
     Nobody sees a file under its final name before it is complete. A retry sends only what is missing, and resumes in
     the middle of a large file.
 
     :param source: local path of a file or folder, or a pattern such as ``/data/**/*.csv``; one or several, also as
         earlier results (templated).
-    :param target: path on Quatrix: of the file itself for a single file, unless it ends in a slash; else of the folder
-        that gets the files by their names, and a folder's content by its place in it (templated).
-    :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``,
-        ``rename``, which stores the new one as ``name(1).csv``, or ``update``, which overwrites what differs in size or
-        modification time and skips what does not.
+    :param target: path on Quatrix. For a single file, it is the new path itself, unless it ends in a slash. Otherwise,
+        it is the folder for the files, which keep their names; the content of a folder keeps its structure (templated).
+    :param if_exists: what to do if the file's name is taken: ``fail`` (default), ``skip``, ``overwrite``, ``rename``,
+        which stores the new one as ``name(1).csv``, or ``update``, which skips what has the same size and modification
+        time and overwrites the rest.
     :param create_parents: make missing folders of the target. Those below it are always made.
     :param transfers: files at a time, from 1 to 64; default 4.
-    :param checksum: digest of the local bytes that the result tells: an algorithm of hashlib, ``sha256`` by default, or
-        ``None`` for none.
-    :param bandwidth: the most bytes per second, of all files together; default no limit.
-    :param delete_source: once all files have arrived, delete those local ones that nobody has written to since.
+    :param checksum: digest of the local bytes in the result: an algorithm of hashlib, or ``None`` for none; default
+        ``sha256``.
+    :param bandwidth: the most bytes per second, for all files of the task together; default no limit.
+    :param delete_source: once all files have arrived, delete the local ones that have not changed since they were read.
     :param delete_extra: make the target a mirror of the folder ``source``: once all files have arrived, move what the
-        source lacks to the Trash. With ``if_exists`` ``update`` or ``overwrite`` only.
-    :param dry_run: send and delete nothing, and tell what would be.
+        source lacks to the Trash. Only with ``if_exists`` ``update`` or ``overwrite``.
+    :param dry_run: send and delete nothing, only report what would happen.
     :param verify: read each file back before it gets its name, and compare its digest; default ``False``.
-    :param include: only files that match this pattern, or one of these (templated). A pattern without a slash is for
-        names, one with a slash for places below the folder, or below the first name with wildcards, of the source.
+    :param include: only files that match this pattern, or one of these (templated). A pattern without a slash is
+        matched against the file's name. One with a slash is matched against the path below the source folder; if the
+        source is a pattern, below the last folder ahead of its first wildcard.
     :param exclude: no files that match this pattern, or one of these (templated).
     :param newer_than: only files modified after this: a datetime with a time zone, text in ISO 8601, or a timedelta
         before now (templated).
@@ -71,17 +72,18 @@ class QuatrixUploadOperator(QuatrixMirroringOperator):
     :param min_size: only files of at least so many bytes (templated).
     :param max_size: only files of at most so many bytes (templated).
     :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).
-    :param keep_structure: what matches a pattern keeps its place below the first name with wildcards (templated).
-    :param on_error: when a file fails, ``fail`` at once (default), or ``continue`` with the others, and fail at the end
-        naming each (templated).
+    :param keep_structure: files that match a pattern keep their folders, below the last one ahead of its first wildcard
+        (templated).
+    :param on_error: when a file fails: ``fail`` at once (default), or ``continue`` with the others and fail at the end
+        (templated).
     :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
     :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :return: ``{"path", "id", "size", "sha256", "seconds", "skipped"}`` of a single file; a list of these of a folder, a
-        pattern or a list. ``sha256``, or what ``checksum`` names, is of the bytes read here, empty for what was
-        skipped. With ``delete_source`` also ``source_deleted``. A summary is ``{"summary": True, "files", "folders",
-        "bytes", "skipped"}``; a dry run gives ``{"dry_run": True, "sent", "skipped", "made", "deleted",
-        "deleted_sources", "bytes"}``. What ``delete_extra`` has deleted is the XCom ``deleted``.
+    :return: ``{"path", "id", "size", "sha256", "seconds", "skipped"}`` for a single file; a list of these for a folder,
+        a pattern or a list. ``sha256``, or what ``checksum`` names, is computed from the bytes read here, and empty for
+        a skipped file. With ``delete_source`` also ``source_deleted``. A summary is ``{"summary": True, "files",
+        "folders", "bytes", "skipped"}``; a dry run gives ``{"dry_run": True, "sent", "skipped", "made", "deleted",
+        "deleted_sources", "bytes"}``. The XCom ``deleted`` lists what ``delete_extra`` has deleted.
     """
 
     template_fields: Sequence[str] = (*QuatrixMirroringOperator.template_fields, "verify")
@@ -111,38 +113,40 @@ class QuatrixUploadOperator(QuatrixMirroringOperator):
 
 
 class QuatrixDownloadOperator(QuatrixMirroringOperator):
-    """Downloads files, folders with all they hold, or what matches patterns.
+    """Downloads files, folders with everything in them, or what matches patterns.
 
     Nobody sees a file under its final name before it is complete. A retry fetches only what is missing, and resumes
     in the middle of a file.
 
     :param source: path on Quatrix of a file or folder, or a pattern such as ``/inbox/**/*.csv``; one or several, also
         as earlier results (templated).
-    :param target: local path: of the file itself for a single file, unless it ends in a slash or is a folder; else of
-        the folder that gets the files by their names, and a folder's content by its place in it (templated).
-    :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``,
-        ``rename``, which stores the new one as ``name(1).csv``, or ``update``, which overwrites what differs in size or
-        modification time and skips what does not.
+    :param target: local path. For a single file, it is the new path itself, unless it ends in a slash or is a folder.
+        Otherwise, it is the folder for the files, which keep their names; the content of a folder keeps its structure
+        (templated).
+    :param if_exists: what to do if the file's name is taken: ``fail`` (default), ``skip``, ``overwrite``, ``rename``,
+        which stores the new one as ``name(1).csv``, or ``update``, which skips what has the same size and modification
+        time and overwrites the rest.
     :param create_parents: make missing folders of the target. Those below it are always made.
     :param transfers: files at a time, from 1 to 64; default 4.
-    :param checksum: digest of the local bytes that the result tells: an algorithm of hashlib, ``sha256`` by default, or
-        ``None`` for none: then no byte is read twice.
-    :param bandwidth: the most bytes per second, of all files together; default no limit.
-    :param delete_source: once all files have arrived, move those on Quatrix to the Trash that nobody has written to
-        since.
+    :param checksum: digest of the local bytes in the result: an algorithm of hashlib, or ``None`` for none, so that
+        nothing is read twice; default ``sha256``.
+    :param bandwidth: the most bytes per second, for all files of the task together; default no limit.
+    :param delete_source: once all files have arrived, move those on Quatrix to the Trash that have not changed since
+        they were read.
     :param delete_extra: make the target a mirror of the folder ``source``: once all files have arrived, delete what the
-        source lacks. With ``if_exists`` ``update`` or ``overwrite`` only.
-    :param dry_run: fetch and delete nothing, and tell what would be.
-    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as of
+        source lacks. Only with ``if_exists`` ``update`` or ``overwrite``.
+    :param dry_run: fetch and delete nothing, only report what would happen.
+    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as in
         :class:`QuatrixUploadOperator` (templated).
     :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).
-    :param keep_structure: what matches a pattern keeps its place below the first name with wildcards (templated).
-    :param on_error: when a file fails, ``fail`` at once (default), or ``continue`` with the others, and fail at the end
-        naming each (templated).
+    :param keep_structure: files that match a pattern keep their folders, below the last one ahead of its first wildcard
+        (templated).
+    :param on_error: when a file fails: ``fail`` at once (default), or ``continue`` with the others and fail at the end
+        (templated).
     :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
     :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :return: as of :class:`QuatrixUploadOperator`; ``path`` is local, ``id`` the file's on Quatrix.
+    :return: as in :class:`QuatrixUploadOperator`; ``path`` is local, ``id`` the file's on Quatrix.
     """
 
     _linked = "source"
@@ -167,7 +171,7 @@ class _BulkMoveOperator(QuatrixTargetOperator, QuatrixPlacingOperator):
     """Base of the operators that move or copy on Quatrix."""
 
     template_fields: Sequence[str] = (*QuatrixTargetOperator.template_fields, *PLACING)
-    # The call of the hook.
+    # The hook's method.
     _call = ""
 
     def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
@@ -186,23 +190,24 @@ class QuatrixMoveOperator(_BulkMoveOperator):
     """Moves or renames files and folders on Quatrix, or the files that match patterns.
 
     :param source: path of a file or folder, or a pattern of files; one or several, also as earlier results (templated).
-    :param target: path of the object itself for a single one, unless it ends in a slash; else of the folder that gets
-        the objects by their names (templated).
-    :param if_exists: what to do if an object of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``
-        (files only), or ``rename``, which makes it ``name(1).csv``.
+    :param target: the new path of a single object, unless it ends in a slash; otherwise the folder for the objects,
+        which keep their names (templated).
+    :param if_exists: what to do if the object's name is taken: ``fail`` (default), ``skip``, ``overwrite`` (files
+        only), or ``rename``, which makes it ``name(1).csv``.
     :param create_parents: make missing folders of the target.
-    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as of
-        :class:`QuatrixUploadOperator`. With any, a folder
-        stands for the files below it, which keep their places, and stays itself (templated).
+    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as in
+        :class:`QuatrixUploadOperator`. With a filter, a folder stands for the files below it, which keep their
+        structure; the folder itself stays (templated).
     :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).
-    :param keep_structure: what matches a pattern keeps its place below the first name with wildcards (templated).
-    :param on_error: when a file fails, ``fail`` at once (default), or ``continue`` with the others, and fail at the end
-        naming each (templated).
+    :param keep_structure: files that match a pattern keep their folders, below the last one ahead of its first wildcard
+        (templated).
+    :param on_error: when a file fails: ``fail`` at once (default), or ``continue`` with the others and fail at the end
+        (templated).
     :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
     :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :return: ``{"path", "id", "size", "skipped"}`` of a single object, with the path that it has now; a list of these of
-        a pattern or a list; a summary as of :class:`QuatrixUploadOperator`.
+    :return: ``{"path", "id", "size", "skipped"}`` for a single object, where ``path`` is the new one; a list of these
+        for a pattern or a list; a summary as in :class:`QuatrixUploadOperator`.
     """
 
     _call = "move_many"
@@ -228,17 +233,16 @@ class QuatrixListOperator(QuatrixPathOperator, QuatrixResultsOperator, QuatrixSe
 
     :param path: path of a folder, or a pattern such as ``/inbox/**/*.csv``; one or several, also as earlier results;
         default the home folder (templated).
-    :param recursive: also what is in the folder's folders, the Trash left out; a pattern says it by ``**``.
-    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as of
-        :class:`QuatrixUploadOperator`. With any, folders
-        are left out (templated).
+    :param recursive: include subfolders, but not the Trash's content; a pattern does the same with ``**``.
+    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as in
+        :class:`QuatrixUploadOperator`. With a filter, folders are left out (templated).
     :param missing_ok: a folder that is missing is fine (templated).
     :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
     :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``[{"path", "id", "kind", "size", "modified"}]``, sorted by path. ``kind`` is ``file`` or ``folder``;
-        ``size`` is in bytes, of a folder the number of its entries; ``modified`` is ISO 8601 in UTC. A summary is as of
-        :class:`QuatrixUploadOperator`.
+        ``size`` is in bytes, or for a folder the number of its entries; ``modified`` is ISO 8601 in UTC. A summary is
+        as in :class:`QuatrixUploadOperator`.
     """
 
     template_fields: Sequence[str] = (*QuatrixPathOperator.template_fields, "recursive", "results", *SELECTION)
@@ -295,15 +299,15 @@ class QuatrixMakeDirectoryOperator(QuatrixFileOperator):
 
 
 class QuatrixDeleteOperator(QuatrixPathOperator, QuatrixSelectingOperator):
-    """Deletes files and folders with all they hold, or the files that match patterns.
+    """Deletes files, folders with everything in them, or the files that match patterns.
 
     :param path: path of a file or folder, or a pattern of files; one or several, also as earlier results (templated).
     :param permanently: do not keep them in the Trash.
-    :param missing_ok: a path where nothing is, or a pattern that matches nothing, is fine. Otherwise nothing is
-        deleted if one of several is missing.
-    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as of
-        :class:`QuatrixUploadOperator`. With any, a folder
-        stands for the files below it, and stays itself (templated).
+    :param missing_ok: a path that does not exist, or a pattern that matches nothing, is fine. Without it, nothing is
+        deleted if one of several paths is missing.
+    :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as in
+        :class:`QuatrixUploadOperator`. With a filter, a folder stands for the files below it, and stays itself
+        (templated).
     :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: how many objects were deleted; a folder counts as one.

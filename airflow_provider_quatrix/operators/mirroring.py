@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class QuatrixMirroringOperator(QuatrixMovingOperator, QuatrixPlacingOperator):
-    """Base of the operators that can make a folder the same as another, and tell beforehand what that means.
+    """Base of the operators that can mirror a folder, and show beforehand what they would do.
 
     :param delete_extra: delete what the target has and the source lacks.
-    :param dry_run: move and delete nothing, and tell what would be.
+    :param dry_run: move and delete nothing, only report what would happen.
     """
 
     template_fields: Sequence[str] = (*QuatrixMovingOperator.template_fields, *PLACING)
@@ -38,11 +38,11 @@ class QuatrixMirroringOperator(QuatrixMovingOperator, QuatrixPlacingOperator):
             check_mirror_arguments(self.source, self.target, self.glob, self._selection())
 
     def _how(self) -> dict[str, Any]:
-        """Return how the hook is to move the files."""
+        """Return arguments for the hook."""
         return {**super()._how(), "delete_extra": self.delete_extra, "dry_run": self._dry_run}
 
     def _told(self, results: Transfers, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
-        """Return what goes into the XCom; what a mirror has deleted has a key of its own there."""
+        """Return what goes into the XCom. What a mirror has deleted gets an XCom key of its own."""
         if results.dry_run:
             return foretold(results, summary=self._sums_up(len(results) + len(results.deleted)))
         if self.delete_extra and self.do_xcom_push and "ti" in context:
@@ -53,9 +53,9 @@ class QuatrixMirroringOperator(QuatrixMovingOperator, QuatrixPlacingOperator):
 
 
 def check_mirror_arguments(source: Any, target: Any, glob: bool | None, selection: Mapping[str, Any]) -> None:
-    """Check what is mirrored to where, as far as that is known while a DAG is parsed.
+    """Check source and target of a mirror, as far as they are known while the DAG is parsed.
 
-    :raises ValueError: the source cannot be a single folder, the target is no folder of its own, or files are left out.
+    :raises ValueError: the source is not a single folder, the target is not a folder of its own, or files are left out.
     """
     from airflow_provider_quatrix.transfer.mirror import (
         check_mirror_selection,
@@ -72,12 +72,12 @@ def check_mirror_arguments(source: Any, target: Any, glob: bool | None, selectio
 
 
 def _is_final(path: Any) -> bool:
-    """Tell whether a path is known, and will not come out of a template or an earlier result."""
+    """Return whether a path is known now, and not only after a template or an earlier task."""
     return isinstance(path, str | PathLike) and not is_rendered_later(path)
 
 
 def foretold(results: Transfers, *, summary: bool) -> dict[str, Any]:
-    """Return what a dry run tells.
+    """Return the result of a dry run.
 
     :param summary: numbers only.
     """

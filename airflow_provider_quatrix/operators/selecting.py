@@ -19,7 +19,7 @@ PLACING = (*SELECTION, "keep_structure", "on_error")
 
 
 class QuatrixSelectingOperator(QuatrixSourcesOperator):
-    """Base of the operators that may leave out files; all its arguments are templated.
+    """Base of the operators that can leave out files; all arguments are templated.
 
     :param include: one pattern or several: only files that match one of them.
     :param exclude: one pattern or several: no files that match one of them.
@@ -27,7 +27,7 @@ class QuatrixSelectingOperator(QuatrixSourcesOperator):
     :param older_than: only files modified before this.
     :param min_size: only files of at least so many bytes.
     :param max_size: only files of at most so many bytes.
-    :param missing_ok: a path where nothing is, or a pattern that matches nothing, is fine.
+    :param missing_ok: a path that does not exist, or a pattern that matches nothing, is fine.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class QuatrixSelectingOperator(QuatrixSourcesOperator):
         self.min_size = self._checked("min_size", min_size, partial(_least, "min_size"))
         self.max_size = self._checked("max_size", max_size, partial(read_size, "max_size"))
         self.missing_ok = self._flag("missing_ok", missing_ok)
-        # What no template hides must not contradict itself.
+        # Arguments without a template must not contradict each other.
         FileFilter.of(**{name: value for name, value in self._filters().items() if not is_rendered_later(value)})
 
     def _check_rendered(self) -> None:
@@ -61,14 +61,15 @@ class QuatrixSelectingOperator(QuatrixSourcesOperator):
         return {name: getattr(self, name) for name in _FILTERS}
 
     def _selection(self) -> dict[str, Any]:
-        """Return which files the hook is to work on."""
+        """Return which files the hook works on."""
         return {**self._filters(), "missing_ok": self.missing_ok}
 
 
 class QuatrixPlacingOperator(QuatrixSelectingOperator):
     """Base of the operators that put files into places.
 
-    :param keep_structure: what matches a pattern keeps its place below the first name with wildcards.
+    :param keep_structure: files that match a pattern keep their folders, below the last one ahead of its first
+        wildcard.
     :param on_error: when a file fails, ``fail`` at once, or ``continue`` with the others and fail at the end.
     """
 
@@ -86,7 +87,7 @@ def _patterns(name: str, value: object) -> list[str] | None:
 
 
 def _moment(name: str, value: Any) -> Any:
-    # The hook reads it again, so that a timedelta counts from when the task runs.
+    # The hook parses it again, so that a timedelta counts from the time of the run.
     return None if read_moment(name, value) is None else value
 
 

@@ -31,7 +31,7 @@ class _QuatrixSessionOperator(QuatrixOperator):
     secret_fields: ClassVar[tuple[str, ...]] = ()
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render as any operator does, and mask the secrets before Airflow writes down what was rendered.
+        """Render as any operator does, and mask the secrets before Airflow stores the rendered fields.
 
         Unlike ``render_template_fields``, this is called for mapped tasks too.
         """
@@ -44,17 +44,17 @@ class _QuatrixSessionOperator(QuatrixOperator):
 
 
 class QuatrixLoginOperator(_QuatrixSessionOperator):
-    """Signs in once, for all tasks that use the connection afterwards; does nothing if a session works already.
+    """Signs in once for all tasks that use the connection afterwards; does nothing if a session works already.
 
-    Where a login task runs first, the connection signs in exactly once, however many tasks and workers follow.
+    If a login task runs first, the connection signs in exactly once, however many tasks and workers follow.
 
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :param mfa_code: second factor for this login, where the connection does not hold it (templated; masked).
-    :param wait_for_captcha: wait while the account is CAPTCHA-blocked, without any login, instead of failing.
-    :param poll_interval: seconds (or a timedelta) between looks at the block while waiting, at least 1; default 60.
+    :param mfa_code: second factor for this login, if the connection has none (templated; masked).
+    :param wait_for_captcha: wait while the account is blocked by a CAPTCHA, without any login, instead of failing.
+    :param poll_interval: seconds (or a timedelta) between checks of the block, at least 1; default 60.
     :param captcha_timeout: seconds (or a timedelta) to wait for a person; default a day.
     :param deferrable: wait in the triggerer; default from ``[operators] default_deferrable``.
-    :return: what may be shown of the session: ``{"status", "obtained", "last_used", "login_attempts"}``.
+    :return: the session without its id: ``{"status", "obtained", "last_used", "login_attempts"}``.
     """
 
     template_fields: Sequence[str] = ("quatrix_conn_id", "mfa_code")
@@ -78,7 +78,7 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
         self.deferrable = _deferrable_by_default() if deferrable is None else deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Sign in, or wait until that is possible."""
+        """Sign in, or wait until a login is possible."""
         from airflow_provider_quatrix.api.errors import QuatrixCaptchaRequired
         from airflow_provider_quatrix.hooks.failures import airflow_errors
 
@@ -107,7 +107,7 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
             return self._login()
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume as any operator does; a timeout says what was waited for."""
+        """Resume as any operator does; the message of a timeout says what the task waited for."""
         from airflow.providers.common.compat.sdk import AirflowException
 
         from airflow_provider_quatrix.hooks.waiting import timed_out
@@ -158,12 +158,12 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
     """Keeps a session alive: by one ping, or by a ping every few minutes while other tasks work.
 
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :param duration: seconds (or a timedelta) to hold the session; default 0, a single ping. The task ends with the last
-        ping that this takes, up to ``interval`` before.
+    :param duration: how long to keep the session alive, in seconds or as a timedelta; default 0, a single ping. The
+        task ends with its last ping, which may be up to ``interval`` before that time.
     :param interval: seconds (or a timedelta) between pings, from 1 to 890, as a session ends after 15 minutes;
         default 300.
     :param if_expired: what to do if there is no session or it has ended: ``login`` (default), ``fail`` or ``skip``.
-    :param deferrable: hold it from the triggerer; default from ``[operators] default_deferrable``.
+    :param deferrable: keep it alive from the triggerer; default from ``[operators] default_deferrable``.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
         self.deferrable = _deferrable_by_default() if deferrable is None else deferrable
 
     def execute(self, context: Context) -> None:
-        """Ping once, then hold the session if a duration is set."""
+        """Ping once, then keep the session alive if a duration is set."""
         from airflow_provider_quatrix.hooks.failures import airflow_errors
 
         ends_at = time.time() + self.duration
@@ -214,7 +214,7 @@ class QuatrixKeepaliveOperator(_QuatrixSessionOperator):
             watch.poll(self._ping)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
-        """End the task as holding the session has ended."""
+        """End the task with the outcome of the trigger."""
         from airflow_provider_quatrix.hooks.waiting import raise_failure
 
         if event is not None and event["status"] == "expired":
@@ -260,7 +260,7 @@ class QuatrixLogoutOperator(_QuatrixSessionOperator):
 
 
 class QuatrixUnblockCaptchaOperator(_QuatrixSessionOperator):
-    """Hands in a passed CAPTCHA, so that the blocked session works again.
+    """Submits the token of a passed CAPTCHA, so that the blocked session works again.
 
     :param token: proof of the passed CAPTCHA, which works once (templated; masked).
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
@@ -289,20 +289,18 @@ class QuatrixUnblockCaptchaOperator(_QuatrixSessionOperator):
                 self.log.info("Nothing was blocked; the token was not used")
 
 
-# A ping that comes when the session has ended keeps nothing; some seconds are for the way there.
+# A ping after the session has ended is useless. The seconds that are left are for the way to the service.
 LONGEST_INTERVAL = 890
 
 
-# No Airflow can add more to the present.
+# Airflow cannot add more to the present time.
 _LONGEST = timedelta(days=36_500).total_seconds()
 
 
 def at_least(name: str, value: timedelta | float, least: float) -> float:
-    """Return a number of seconds after checking it.
+    """Check a number of seconds.
 
-    :param least: the smallest that makes sense.
-    :return: the seconds.
-    :raises ValueError: it is too small, endless or no number.
+    :raises ValueError: it is too small, infinite or not a number.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not least <= seconds <= _LONGEST:
@@ -311,7 +309,7 @@ def at_least(name: str, value: timedelta | float, least: float) -> float:
 
 
 def as_text(value: object) -> str:
-    """Return a rendered field as text; where a DAG renders native objects, a code of digits comes as a number.
+    """Return a rendered field as text. With native rendering, a code of digits is a number.
 
     :return: the text without blanks around it, empty for ``None``.
     """

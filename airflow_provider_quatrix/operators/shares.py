@@ -37,30 +37,30 @@ if TYPE_CHECKING:
         SourcesArguments,
     )
 
-# Stands for a PIN wherever Airflow writes a task down.
+# Replaces a PIN wherever Airflow stores or shows a task.
 _HIDDEN = "***"
 
 
 class QuatrixShareOperator(QuatrixSourcesOperator):
     """Shares files and folders with people, who get a link by e-mail; or makes a link without recipients.
 
-    A task run shares once, however often it is tried and wherever its worker dies.
+    A task run shares once, however often it is retried and wherever its worker dies.
 
     :param paths: paths of files or folders in one folder, or a pattern of files; one or several, also as earlier
         results (templated).
     :param recipients: e-mail addresses; one or several, also as text with commas (templated).
     :param subject: up to 500 characters (templated).
     :param message: up to 10,000 characters (templated).
-    :param expires: when the share ends: a datetime with a time zone, the same as text in ISO 8601, or a timedelta from
-        the task on; default never (templated).
-    :param activates: when it begins, likewise; default at once (templated).
-    :param pin: what a recipient has to enter. Airflow never writes it down, unless the DAG's file holds it: give a
+    :param expires: when the share ends: a datetime with a time zone, ISO 8601 text, or a timedelta from the start of
+        the task; default never (templated).
+    :param activates: when it begins, in the same forms; default at once (templated).
+    :param pin: what a recipient has to enter. Airflow never stores it, unless it is written in the DAG's file: give a
         template, such as ``{{ var.value.partner_pin }}`` (templated).
     :param share_type: ``tracked`` (default): for recipients and any user of the account; ``restricted``: for recipients
         only; ``public``: for whoever has the link (templated).
     :param return_files: recipients may send files back.
     :param notify: the sender gets an e-mail when somebody downloads.
-    :param send_email: the service tells the recipients by e-mail; default ``True``.
+    :param send_email: the service notifies the recipients by e-mail; default ``True``.
     :param create_contacts: make contacts of recipients whom Quatrix does not know.
     :param quicklink: make a link for whoever has it, without recipients.
     :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
@@ -121,9 +121,9 @@ class QuatrixShareOperator(QuatrixSourcesOperator):
         self._keep_written()
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render as any operator does, and hide the PIN before Airflow writes down what was rendered.
+        """Render as any operator does, and hide the PIN before Airflow stores the rendered fields.
 
-        Airflow's own masking leaves short texts such as PINs as they are.
+        Airflow's own masking does not mask short texts such as PINs.
         """
         super()._do_render_template_fields(*args, **kwargs)
         self._hide_pin()
@@ -156,9 +156,9 @@ class QuatrixShareOperator(QuatrixSourcesOperator):
 class QuatrixRevokeShareOperator(QuatrixFileOperator):
     """Ends a share, quicklink or request for files; fine if it has ended before.
 
-    :param share: the result of the task that has shared or asked, or the reference in it (templated).
-    :param quatrix_conn_id: connection of type ``quatrix``, the one that has shared (templated).
-    :return: ``False`` if the service says that it had ended before, or is gone.
+    :param share: the result of the task that shared or asked, or the reference in it (templated).
+    :param quatrix_conn_id: connection of type ``quatrix``, the one that was used to share (templated).
+    :return: ``False`` if the service says that it had ended before, or does not exist any more.
     """
 
     template_fields: Sequence[str] = ("quatrix_conn_id", "share")
@@ -177,14 +177,14 @@ class QuatrixRevokeShareOperator(QuatrixFileOperator):
 
 
 class QuatrixFileRequestOperator(QuatrixFileOperator):
-    """Asks people for files, who put them into a folder of Quatrix; a task run asks once, however often it is tried.
+    """Asks people for files, who put them into a folder of Quatrix; a task run asks once, however often it is retried.
 
     :param folder: path of the folder (templated).
     :param recipients: e-mail addresses; one or several, also as text with commas (templated).
     :param message: up to 10,000 characters (templated).
-    :param send_email: the service tells the recipients by e-mail; default ``True``.
+    :param send_email: the service notifies the recipients by e-mail; default ``True``.
     :param create_contacts: make contacts of recipients whom Quatrix does not know.
-    :param create_parents: make the folder, and those above it, where missing.
+    :param create_parents: make the folder, and those above it, if they are missing.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :return: ``{"reference", "kind", "folder", "recipients"}``. The reference stands for the link: tasks with the same
         connection can use it.

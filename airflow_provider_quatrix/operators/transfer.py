@@ -20,33 +20,34 @@ if TYPE_CHECKING:
 
 
 class QuatrixTransferOperator(QuatrixMovingOperator):
-    """Transfers files, folders with all they hold, or what matches patterns between Quatrix and any other store.
+    """Transfers files, folders with everything in them, or what matches patterns between Quatrix and any other store.
 
-    The other end is what Airflow's object storage knows: S3, GCS, Azure, SFTP, local files, another Quatrix account.
-    The bytes pass through the worker's memory and never lie on its disk; within one account the service copies. Nobody
-    sees a file under its final name before it is complete. A retry transfers only what is missing.
+    The other end is any that Airflow's object storage supports: S3, GCS, Azure, SFTP, local files, another Quatrix
+    account. The bytes pass through the worker's memory and never reach its disk. Within one account the service copies.
+    Nobody sees a file under its final name before it is complete. A retry transfers only what is missing.
 
     :param source: URL such as ``s3://conn_id@bucket/key`` of a file or folder, or a pattern; a path without a scheme is
         on Quatrix, in the account of ``quatrix_conn_id``. One or several of one store, also as ``ObjectStoragePath``,
         or as earlier results (templated).
-    :param target: URL or path: of the file itself for a single file, unless it ends in a slash; else of the folder
-        that gets the files by their names, and a folder's content by its place in it (templated).
-    :param if_exists: what to do if a file of the wanted name exists: ``fail`` (default), ``skip``, ``overwrite``, or
+    :param target: URL or path. For a single file, it is the new one itself, unless it ends in a slash. Otherwise, it is
+        the folder for the files, which keep their names; the content of a folder keeps its structure (templated).
+    :param if_exists: what to do if the file's name is taken: ``fail`` (default), ``skip``, ``overwrite``, or
         ``rename``, which stores the new one as ``name(1).csv``.
     :param create_parents: make missing folders of the target. Those below it are always made.
     :param transfers: files at a time, from 1 to 64; default 4. Each takes about 32 MiB of memory.
-    :param delete_source: once all files have arrived, delete those at the source that nobody has written to since; on
-        Quatrix into the Trash. Folders stay.
-    :param verify: read each file back from the target, and compare its digest; default: if ``delete_source`` is set. A
-        copy within one account is checked by its size.
-    :param checksum: digest of the bytes that the result tells: an algorithm of hashlib, ``sha256`` by default, or
-        ``None`` for none.
-    :param bandwidth: the most bytes per second, of all files together; default no limit.
+    :param delete_source: once all files have arrived, delete those at the source that have not changed since they were
+        read; on Quatrix they go to the Trash. Folders stay.
+    :param verify: read each file back from the target, and compare its digest; default: if ``delete_source`` is set.
+        For a copy within one account, the size is compared.
+    :param checksum: digest of the bytes in the result: an algorithm of hashlib, or ``None`` for none; default
+        ``sha256``.
+    :param bandwidth: the most bytes per second, for all files of the task together; default no limit.
     :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
     :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
-    :param quatrix_conn_id: connection of paths without a scheme, and of ``quatrix://`` URLs that name none (templated).
-    :return: as of :class:`~airflow_provider_quatrix.operators.files.QuatrixUploadOperator`; ``path`` is at the target,
-        and a URL unless that is on Quatrix. ``sha256`` is empty where the service copied.
+    :param quatrix_conn_id: connection for paths without a scheme, and for ``quatrix://`` URLs without a connection
+        (templated).
+    :return: as in :class:`~airflow_provider_quatrix.operators.files.QuatrixUploadOperator`; ``path`` is at the target,
+        and a URL unless that is on Quatrix. ``sha256`` is empty if the service copied.
     """
 
     template_fields: Sequence[str] = (*QuatrixMovingOperator.template_fields, "verify")
@@ -75,7 +76,7 @@ class QuatrixTransferOperator(QuatrixMovingOperator):
         self._check_places()
 
     def _check_places(self) -> None:
-        """Check where the ends are, as far as that is known while the DAG is parsed."""
+        """Check source and target, as far as they are known while the DAG is parsed."""
         sources = self.source if isinstance(self.source, list) else [self.source]
         froms = [Place.of(text, "source") for text in sources if _is_known(text)]
         if _is_known(self.target):
