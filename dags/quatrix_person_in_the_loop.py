@@ -5,7 +5,7 @@ is asked. Otherwise the question appears under *Required Actions*, and a file sa
 Two ways lead on, and the run ends soon after the first of them:
 
 - The person types the token of a passed CAPTCHA. It goes to Quatrix, and nothing waits for the browser any longer.
-- The person signs in at Quatrix and passes the CAPTCHA there. The gate notices it at its next look, or within five
+- The person signs in at Quatrix and passes the CAPTCHA there. The gate notices it at its next poll, or within five
   minutes where the block has ended the session, and the question is withdrawn.
 
 What the person types lands in XCom, which is harmless here: a CAPTCHA token works once, and it is used at once. If it

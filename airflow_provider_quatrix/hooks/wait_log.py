@@ -1,4 +1,4 @@
-"""Tells what a task waits for and what it saw at its last look, at most once a minute."""
+"""Logs what a task waits for and what it saw at its last poll, at most once a minute."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TELL_SECONDS = 60.0
 
 
 class WaitLog:
-    """The lines of one wait.
+    """Writes the log lines of one wait.
 
-    :param interval: seconds between polls, where each look is a process of its own; then lines are told apart by the
-        minutes of the clock.
-    :param is_first: whether this is the first look of the wait.
+    :param interval: seconds between polls, if each poll runs in a process of its own; then the minutes of the clock
+        decide which polls are logged.
+    :param is_first: whether this is the first poll of the wait.
     :param now: seconds, of a clock that processes share if they have to.
     """
 
@@ -34,18 +34,18 @@ class WaitLog:
         self._is_first = is_first
 
     def tell(self, what: str, seen: str) -> None:
-        """Say what is waited for, if that is due.
+        """Log what the task waits for, unless that was logged less than a minute ago.
 
-        :param what: it, such as ``/in/*.csv``.
-        :param seen: what the look that has just ended saw.
+        :param what: such as ``/in/*.csv``.
+        :param seen: what the last poll saw.
         """
         if self._is_due():
-            log.info("Waiting for %s; this look saw %s", what, seen)
+            log.info("Waiting for %s; this poll saw %s", what, seen)
 
     def _is_due(self) -> bool:
         now = self._now()
         if self._interval is not None:
-            # Looks are at least an interval apart, so that no two of them see the same minute begin.
+            # Polls are at least an interval apart, so two of them never see the same minute begin.
             is_due = self._is_first or now // _TELL_SECONDS != (now - self._interval) // _TELL_SECONDS
             self._is_first = False
             return is_due
@@ -56,11 +56,11 @@ class WaitLog:
 
 
 def of_captcha(settings: ConnectionSettings) -> str:
-    """Return what a task waits for whose account is blocked: who has to do what where."""
+    """Return what a task with a blocked account waits for: who has to do what where."""
     host = settings.base_url.partition("://")[2]
     who = f"{settings.login} on {host} (connection {settings.conn_id!r})"
     return f"a person to pass the CAPTCHA of {who}, by signing in at {settings.base_url}"
 
 
-# What a look saw that found the account blocked.
+# What a poll saw if the account is blocked.
 STILL_BLOCKED = "that it is still blocked"

@@ -38,14 +38,15 @@ if TYPE_CHECKING:
 class QuatrixSensor(NamedArguments, BaseSensorOperator):
     """Waits by poke, reschedule or in the triggerer.
 
-    A condition that is not met means wait; a wrong password or a missing permission means fail now; a service that
-    is down means wait, and fail after ``max_failures`` polls in a row. With ``soft_fail`` or ``never_fail`` the task is
-    skipped wherever it would fail; with ``silent_fail`` a service that is down never ends the waiting.
+    If the condition is not met, the sensor waits. A wrong password or a missing permission fails it at once. If the
+    service is down, it waits, and fails after ``max_failures`` failed polls in a row. With ``soft_fail`` or
+    ``never_fail`` the task is skipped instead of failed. With ``silent_fail`` a service that is down never ends the
+    wait.
 
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :param poke_interval: seconds between polls, at least 1; default 60.
-    :param timeout: seconds until waiting fails; default from ``[sensors] default_timeout``.
-    :param max_failures: polls in a row that fail because the service is down, and end waiting; default 10.
+    :param timeout: seconds until the sensor fails; default from ``[sensors] default_timeout``.
+    :param max_failures: fail after so many failed polls in a row, if the service is down; default 10.
     :param deferrable: wait in the triggerer; default from ``[operators] default_deferrable``.
     """
 
@@ -74,19 +75,19 @@ class QuatrixSensor(NamedArguments, BaseSensorOperator):
         )
         self._watch: Watch | None = None
         self._wait_log: WaitLog | None = None
-        # What the last poll found, for a person.
+        # What the last poll found, for people.
         self._seen = ""
         self._memory: WaitMemory | None = None
         self._has_polled = False
 
     def poll(self) -> bool | PokeReturnValue:
-        """Ask Quatrix once; may raise any of its errors."""
+        """Poll Quatrix once; may raise any of its errors."""
         raise NotImplementedError
 
     def trigger(self, *, ends_task: bool) -> QuatrixTrigger:
-        """Return the trigger that waits for the same.
+        """Return the trigger that waits for the same condition.
 
-        :param ends_task: let the trigger end the task.
+        :param ends_task: whether the trigger ends the task itself.
         """
         raise NotImplementedError
 
@@ -95,11 +96,11 @@ class QuatrixSensor(NamedArguments, BaseSensorOperator):
             return self.poll()
 
     def waited_for(self) -> str:
-        """Return what is waited for, for a person."""
+        """Return what the sensor waits for, for people."""
         raise NotImplementedError
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Look once; ``False`` while the condition is not met or the service is down."""
+        """Poll once; ``False`` while the condition is not met or the service is down."""
         if self._watch is None:
             self._begin(context)
         try:
@@ -116,13 +117,13 @@ class QuatrixSensor(NamedArguments, BaseSensorOperator):
         return found or False
 
     def _link(self, context: Context) -> None:
-        """Show a link that is known ahead of any poll."""
+        """Show a link that is known before any poll."""
 
     def _show(self, context: Context, found: bool | PokeReturnValue | None) -> None:
         """Show a link that depends on what a poll has found; ``None`` if the service is down."""
 
     def _begin(self, context: Context) -> None:
-        """Prepare the first poll, or in reschedule mode the next one of a task that has polled before."""
+        """Prepare the first poll, or the next poll of a rescheduled task."""
         from airflow_provider_quatrix.hooks.wait_log import WaitLog
         from airflow_provider_quatrix.hooks.waiting import Watch
         from airflow_provider_quatrix.sensors.memory import WaitMemory, has_polled
@@ -140,11 +141,11 @@ class QuatrixSensor(NamedArguments, BaseSensorOperator):
 
     @property
     def max_age(self) -> float:
-        """Seconds for which what another task has seen may be believed; a task's first poll is a real one."""
+        """Seconds for which results of other tasks may be used; the first poll of a task never uses them."""
         return self.poke_interval / 2 if self._has_polled else 0.0
 
     def execute(self, context: Context) -> Any:
-        """Wait; in the triggerer only if a first poll does not settle it."""
+        """Wait; in the triggerer only if a first poll does not end the wait."""
         self._begin(context)
         if not self.deferrable:
             return self._wait(context)
@@ -185,13 +186,13 @@ class QuatrixSensor(NamedArguments, BaseSensorOperator):
         return _result(found)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
-        """Return what the trigger found, or raise what it met."""
+        """Return what the trigger found, or raise its failure."""
         from airflow_provider_quatrix.hooks.waiting import raise_failure
 
         return raise_failure(event).get("found")
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume as any sensor does; a timeout is the same exception on both Airflow lines."""
+        """Resume as any sensor does; a timeout raises the same exception on Airflow 2 and 3."""
         from airflow_provider_quatrix.hooks.waiting import timed_out
 
         self._link(context)
@@ -205,17 +206,17 @@ class QuatrixSensor(NamedArguments, BaseSensorOperator):
             raise self._judged(error) from None
 
     def _in_vain(self, what_happened: str) -> str:
-        """Return that waiting took too long, and what was waited for."""
-        seen = f"; the last look saw {self._seen}" if self._seen else ""
+        """Return a message that waiting took too long, and what the sensor waited for."""
+        seen = f"; the last poll saw {self._seen}" if self._seen else ""
         return f"{what_happened}. It waited for {self.waited_for()}{seen}"
 
     def _judged(self, error: AirflowException) -> AirflowException:
-        """Return what ends the task: Airflow's own rules for skipping differ by mode of waiting and by release."""
+        """Return what ends the task. Airflow's own rules for skipping differ by mode and by release."""
         return AirflowSkipException(str(error)) if self.soft_fail or self.never_fail else error
 
     @property
     def patience(self) -> int:
-        """Looks in a row that may fail because the service is down, for the trigger."""
+        """How many polls in a row may fail because the service is down, for the trigger."""
         return sys.maxsize if self.silent_fail else self.max_failures
 
 

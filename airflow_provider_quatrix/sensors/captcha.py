@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 class QuatrixCaptchaSensor(QuatrixSensor):
     """Waits until a person has passed the CAPTCHA that blocks the account; succeeds at once if nothing is blocked.
 
-    While the account is blocked a poll costs one keepalive of the blocked session, and no login. With an API key
-    there is no CAPTCHA, and the sensor passes at once. A deferrable sensor starts in and ends from the triggerer,
-    without any worker slot, where its connection id holds no template and nothing else wants the worker.
+    While the account is blocked, a poll costs one keepalive of the blocked session, and no login. With an API key the
+    sensor succeeds at once. A deferrable sensor starts and ends in the triggerer, without any worker slot, if its
+    connection id is not a template and nothing else needs a worker.
 
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :param poke_interval: seconds between polls, at least 1; default 60.
-    :param timeout: seconds until waiting fails; default from ``[sensors] default_timeout``.
-    :param max_failures: polls in a row that fail because the service is down, and end waiting; default 10.
+    :param timeout: seconds until the sensor fails; default from ``[sensors] default_timeout``.
+    :param max_failures: fail after so many failed polls in a row, if the service is down; default 10.
     :param deferrable: wait in the triggerer; default from ``[operators] default_deferrable``.
     """
 
@@ -63,9 +63,9 @@ class QuatrixCaptchaSensor(QuatrixSensor):
             return f"a person to pass the CAPTCHA of connection {self.quatrix_conn_id!r} ({error})"
 
     def trigger(self, *, ends_task: bool) -> QuatrixCaptchaTrigger:
-        """Return the trigger that waits for the same.
+        """Return the trigger that waits for the same condition.
 
-        :param ends_task: let the trigger end the task.
+        :param ends_task: whether the trigger ends the task itself.
         """
         from airflow_provider_quatrix.triggers.captcha import QuatrixCaptchaTrigger
 

@@ -29,32 +29,31 @@ if TYPE_CHECKING:
 class QuatrixFileSensor(CheckedArguments, QuatrixSensor):
     """Waits until a file is at a path, or until files match a pattern; returns what it found.
 
-    A folder that is missing is waited for too. Unfinished uploads of this package are never found. Those of others
-    are visible while they grow, so set ``min_age``: only files that have not been written to for that long count, by
-    the server's clock; one whose time lies in the future, from when it was first seen as it is. All deferred sensors
-    that watch the same folder share one listing per interval. A deferrable sensor starts in the triggerer, where its
-    arguments hold no template and nothing else wants a worker; it takes a worker slot for the moment of its return
-    only, and none at all with ``do_xcom_push=False``.
+    It also waits for a missing folder. Unfinished uploads of this package are never found. Those of other clients are
+    visible while they grow, so set ``min_age``: then only files count that nobody has written to for that time, by the
+    server's clock. If a file's time is in the future, it counts from when the file was first seen in this state. All
+    deferred sensors that watch the same folder share one listing per interval. A deferrable sensor starts in the
+    triggerer if no argument is a template and nothing else needs a worker. It then takes a worker slot only to return
+    what it found, and none at all with ``do_xcom_push=False``.
 
-    :param path: path of a file, or a pattern such as ``/inbox/*.csv`` or, with all folders below,
-        ``/inbox/**/*.csv``; or several, also as earlier results: then for each of them a file has to be there
-        (templated).
-    :param glob: whether text is a pattern; default: if it holds wildcards. Results that hold a path are names.
-    :param newer_than: only files that were modified after this moment: a datetime with a time zone, the same as text
-        in ISO 8601, or a timedelta before now (templated).
+    :param path: path of a file, or a pattern such as ``/inbox/*.csv`` or, with all folders below, ``/inbox/**/*.csv``;
+        or several, also as earlier results: then the sensor waits for a file for each of them (templated).
+    :param glob: whether text is a pattern; default: if it contains wildcards. Results that have a ``path`` are names.
+    :param newer_than: only files modified after this: a datetime with a time zone, ISO 8601 text, or a timedelta before
+        now (templated).
     :param min_size: only files of at least so many bytes; default 0 (templated).
     :param min_age: seconds (or a timedelta) for which nobody has written to the file; default 0 (templated).
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
     :param poke_interval: seconds between polls, at least 1; default 60.
-    :param timeout: seconds until waiting fails; default from ``[sensors] default_timeout``.
-    :param max_failures: polls in a row that fail because the service is down, and end waiting; default 10.
+    :param timeout: seconds until the sensor fails; default from ``[sensors] default_timeout``.
+    :param max_failures: fail after so many failed polls in a row, if the service is down; default 10.
     :param deferrable: wait in the triggerer; default from ``[operators] default_deferrable``.
     :return: the files, sorted by path: ``[{"path", "id", "size", "modified"}]``; ``modified`` is ISO 8601 in UTC.
     :raises ValueError: an argument is wrong.
     """
 
     template_fields: Sequence[str] = ("quatrix_conn_id", "path", "newer_than", "min_size", "min_age")
-    # Nothing is left to do once the files are there, so that no worker is needed.
+    # Once the files are there, nothing is left that needs a worker.
     _ends_with_waiting = True
 
     def __init__(
@@ -86,19 +85,19 @@ class QuatrixFileSensor(CheckedArguments, QuatrixSensor):
             if self.deferrable and self._ends_with_waiting:
                 from airflow_provider_quatrix.sensors.start import start_in_triggerer
 
-                # What a trigger itself keeps as a task's result reaches other tasks of Airflow 3 as JSON text.
+                # On Airflow 3, other tasks get a result that the trigger itself stores as JSON text.
                 start_in_triggerer(self, ends_task=not self.do_xcom_push)
 
     def _link(self, context: Context) -> None:
         from airflow_provider_quatrix.hooks.connection import InvalidConnectionError
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
-        # What is wrong with the connection is told by the poll.
+        # The poll reports what is wrong with the connection.
         with suppress(InvalidConnectionError):
             FILES.write(self, context, address_of(QuatrixHook(self.quatrix_conn_id).settings.base_url, self.path))
 
     def poll(self) -> bool | PokeReturnValue:
-        """Return the files that fit."""
+        """Return the files that meet the criteria."""
         from airflow_provider_quatrix.hooks.folder_poller import ConnectionFolderPoller
         from airflow_provider_quatrix.transfer.folder_poller import FileAges
 
@@ -125,9 +124,9 @@ class QuatrixFileSensor(CheckedArguments, QuatrixSensor):
         return f"{self._wanted().description} (connection {self.quatrix_conn_id!r})"
 
     def trigger(self, *, ends_task: bool) -> QuatrixFileTrigger:
-        """Return the trigger that waits for the same.
+        """Return the trigger that waits for the same condition.
 
-        :param ends_task: let the trigger end the task.
+        :param ends_task: whether the trigger ends the task itself.
         """
         from airflow_provider_quatrix.triggers.files import QuatrixFileTrigger
 
@@ -147,7 +146,7 @@ class QuatrixFileSensor(CheckedArguments, QuatrixSensor):
         )
 
     def _wanted(self) -> FileCriteria:
-        """Return which files are waited for.
+        """Return which files the sensor waits for.
 
         :raises ValueError: an argument is wrong.
         """

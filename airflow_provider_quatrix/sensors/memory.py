@@ -1,4 +1,4 @@
-"""What a rescheduled task remembers from poll to poll, each of which is a process of its own."""
+"""What a rescheduled task remembers between polls, each of which runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.sessions.stores import SessionStore
 
-# Of the names of Variables.
+# How the names of the Variables begin.
 PREFIX = "quatrix_wait__"
 
 
 class WaitMemory:
-    """Keeps values for one try of one task instance; those of an earlier try do not count.
+    """Keeps values for one try of one task instance; values of an earlier try do not count.
 
-    :param empty: nothing can be there yet.
+    :param empty: nothing can be stored yet.
     """
 
     def __init__(self, store: SessionStore, attempt: int, *, empty: bool = False) -> None:
@@ -30,7 +30,7 @@ class WaitMemory:
 
     @classmethod
     def of(cls, ti: Any, *, first_poll: bool) -> WaitMemory:
-        """Return the memory of a task instance, in a Variable that is there only while there is something to keep.
+        """Return the memory of a task instance, in a Variable that exists only while it has a value.
 
         :param first_poll: this is the first poll of its try.
         """
@@ -38,11 +38,11 @@ class WaitMemory:
         return cls(VariableStore(PREFIX + name), ti.try_number, empty=first_poll and ti.try_number <= 1)
 
     def get(self, name: str) -> Any:
-        """Return a value, ``None`` where nothing is kept."""
+        """Return a value, or ``None``."""
         return self._kept.get(name)
 
     def keep(self, **values: Any) -> None:
-        """Keep values; what is empty or zero is forgotten."""
+        """Keep values; empty and zero values are deleted."""
         kept = {name: value for name, value in (self._kept | values).items() if value}
         if kept == self._kept:
             return
@@ -71,12 +71,12 @@ class WaitMemory:
 
 
 def has_polled(context: Context) -> bool:
-    """Tell whether a task has been rescheduled in this try, so that this is not its first poll."""
+    """Return whether a task was rescheduled in this try, so that this is not its first poll."""
     if "task_reschedule_count" in context:
         return bool(context["task_reschedule_count"])
     if "ti" not in context:
         return False
-    # Airflow 2, whose tasks may ask the database.
+    # Airflow 2, whose tasks may use the database.
     from airflow.models.taskreschedule import TaskReschedule
     from airflow.utils.session import create_session
 

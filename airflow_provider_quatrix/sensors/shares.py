@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 class QuatrixShareDownloadedSensor(CheckedArguments, QuatrixSensor):
     """Waits until the recipients of a share have downloaded all its files; returns who has downloaded what, and when.
 
-    A share that is revoked or expires before that fails the task. All deferred sensors that wait for the same share
-    share one look per interval, which costs one call, and one more for each file that was downloaded since.
+    If the share is revoked or expires before that, the task fails. All deferred sensors that wait for the same share
+    share one poll per interval. A poll costs one call, and one more for each newly downloaded file.
 
-    :param share: the result of the task that has shared, or the reference in it (templated).
-    :param recipients: ``all`` (default), or how many of the recipients have to download it. Of a public share or
-        quicklink, how many addresses on the network, since no more is known of who downloads it (templated).
-    :param quatrix_conn_id: connection of type ``quatrix``, the one that has shared (templated).
+    :param share: the result of the task that shared, or the reference in it (templated).
+    :param recipients: ``all`` (default), or how many of the recipients have to download it. For a public share or
+        quicklink, how many IP addresses, as nothing else is known of who downloads it (templated).
+    :param quatrix_conn_id: connection of type ``quatrix``, the one that was used to share (templated).
     :param poke_interval: seconds between polls, at least 1; default 60.
-    :param timeout: seconds until waiting fails; default from ``[sensors] default_timeout``.
-    :param max_failures: polls in a row that fail because the service is down, and end waiting; default 10.
+    :param timeout: seconds until the sensor fails; default from ``[sensors] default_timeout``.
+    :param max_failures: fail after so many failed polls in a row, if the service is down; default 10.
     :param deferrable: wait in the triggerer; default from ``[operators] default_deferrable``.
-    :return: the downloads, the first one first: ``[{"recipient", "address", "file", "size", "seconds", "time"}]``;
+    :return: the downloads, oldest first: ``[{"recipient", "address", "file", "size", "seconds", "time"}]``;
         ``time`` is ISO 8601 in UTC.
     """
 
@@ -56,7 +56,7 @@ class QuatrixShareDownloadedSensor(CheckedArguments, QuatrixSensor):
         self._poller: SharePoller | None = None
 
     def poll(self) -> bool | PokeReturnValue:
-        """Return the downloads, once they are enough."""
+        """Return the downloads, once there are enough."""
         from airflow_provider_quatrix.hooks.share_poller import SharePoller
 
         try:
@@ -79,9 +79,9 @@ class QuatrixShareDownloadedSensor(CheckedArguments, QuatrixSensor):
         return f"{self._wanted().description} (connection {self.quatrix_conn_id!r})"
 
     def trigger(self, *, ends_task: bool) -> QuatrixShareDownloadedTrigger:
-        """Return the trigger that waits for the same.
+        """Return the trigger that waits for the same condition.
 
-        :param ends_task: let the trigger end the task.
+        :param ends_task: whether the trigger ends the task itself.
         """
         from airflow_provider_quatrix.triggers.shares import QuatrixShareDownloadedTrigger
 

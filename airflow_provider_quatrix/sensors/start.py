@@ -1,4 +1,4 @@
-"""Lets a deferrable sensor start in the triggerer, without a worker slot even for its first poll."""
+"""Lets a deferrable sensor start in the triggerer, so that even its first poll takes no worker slot."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def start_in_triggerer(sensor: QuatrixSensor, *, ends_task: bool = True) -> None:
-    """Let Airflow start a sensor in the triggerer, unless something needs a worker before.
+    """Let Airflow start a sensor in the triggerer, unless something needs a worker first.
 
-    :param sensor: deferrable, with arguments that hold no template.
-    :param ends_task: let it end there too; otherwise a worker takes what the trigger found.
+    :param sensor: deferrable, with arguments that contain no template.
+    :param ends_task: let it end there too; otherwise a worker returns what the trigger found.
     """
     from airflow.triggers.base import StartTriggerArgs
 

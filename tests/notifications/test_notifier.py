@@ -51,7 +51,7 @@ def test_a_sensor_that_waits_in_vain_says_for_what(quatrix_emulator: EmulatorCli
     assert run(dag).states == {"wait": "failed"}
     text = told(quatrix_emulator)["/alerts/wait.txt"]
     assert text.startswith("Late: Sensor has timed out")
-    assert "It waited for /in/*.csv (connection 'quatrix_default'); the last look saw no folder /in" in text
+    assert "It waited for /in/*.csv (connection 'quatrix_default'); the last poll saw no folder /in" in text
 
 
 def test_a_second_one_does_not_replace_the_first(quatrix_emulator: EmulatorClient) -> None:

@@ -148,7 +148,7 @@ def test_waiting_ends_at_the_timeout(
     assert outcome.states == {"gate": "skipped" if arguments else "failed"}
     assert outcome.tasks["gate"].tries == 1
     assert quatrix_emulator.logins == 1
-    assert f"by signing in at {quatrix_emulator.url}; the last look saw that it is still blocked" in logged_cleanly(
+    assert f"by signing in at {quatrix_emulator.url}; the last poll saw that it is still blocked" in logged_cleanly(
         capfd
     )
 

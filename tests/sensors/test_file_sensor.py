@@ -115,7 +115,7 @@ def test_all_ways_to_wait_have_the_same_outcome(
     arguments = {"path": "/in/*.csv", "retries": 3, "retry_delay": timedelta(0), **case.arguments}
     with new_dag() as dag:
         QuatrixFileSensor(task_id="wait", poke_interval=1, **MODES[mode], **arguments)
-    told = "Waiting for /in/*.csv (connection 'quatrix_default'); this look saw "
+    told = "Waiting for /in/*.csv (connection 'quatrix_default'); this poll saw "
     coming: AbstractContextManager[None] = nullcontext()
     if case.later is not None:
         later = case.later

@@ -97,8 +97,8 @@ def test_a_timeout_says_what_was_waited_for(
         sensor.execute({})
     seen = "1 file in /in, none that fits; no folder /new"
     what = "/in/*.csv; /in/*.txt; /new/b (connection 'quatrix_default')"
-    assert str(caught.value).endswith(f"It waited for {what}; the last look saw {seen}")
-    assert lines == [f"Waiting for {what}; this look saw {seen}"]
+    assert str(caught.value).endswith(f"It waited for {what}; the last poll saw {seen}")
+    assert lines == [f"Waiting for {what}; this poll saw {seen}"]
 
 
 def test_so_does_one_in_the_triggerer(quatrix_emulator: EmulatorClient) -> None:
@@ -119,7 +119,7 @@ def test_a_captcha_is_told_with_account_host_connection_and_page(
     with new_dag():
         gate = QuatrixCaptchaSensor(task_id="gate", poke_interval=1, timeout=0)
         login = QuatrixLoginOperator(task_id="login", wait_for_captcha=True, poll_interval=1, captcha_timeout=1)
-    told = f"Waiting for {captcha(quatrix_emulator)}; this look saw that it is still blocked"
+    told = f"Waiting for {captcha(quatrix_emulator)}; this poll saw that it is still blocked"
     with pytest.raises(AirflowSensorTimeout):
         gate.execute({})
     assert lines == [told]
@@ -147,7 +147,7 @@ def test_triggers_tell_it_in_their_own_log(quatrix_emulator: EmulatorClient, lin
             lambda: quatrix_emulator.put_file(EMAIL, "/in/a", b"1"),
         )
     )
-    assert lines == ["Waiting for /in/* (connection 'quatrix_default'); this look saw no file in /in"]
+    assert lines == ["Waiting for /in/* (connection 'quatrix_default'); this poll saw no file in /in"]
     lines.clear()
     quatrix_emulator.block_user(EMAIL)
     quatrix_emulator.expire_sessions()
@@ -157,4 +157,4 @@ def test_triggers_tell_it_in_their_own_log(quatrix_emulator: EmulatorClient, lin
             lambda: quatrix_emulator.unblock_user(EMAIL),
         )
     )
-    assert lines == [f"Waiting for {captcha(quatrix_emulator)}; this look saw that it is still blocked"]
+    assert lines == [f"Waiting for {captcha(quatrix_emulator)}; this poll saw that it is still blocked"]
