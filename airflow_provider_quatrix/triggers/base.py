@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class QuatrixTrigger(BaseTrigger):
-    """Polls until something is so; all triggers with the same key share the poll.
+    """Polls until a condition is met; all triggers with the same key share the poll.
 
-    :param poll_interval: seconds between polls; at least one.
-    :param max_failures: failed polls in a row, because the service is down, after which waiting ends.
+    :param poll_interval: seconds between polls, at least 1.
+    :param max_failures: how many failed polls in a row, because the service is down, end the wait.
     :param ends_task: end the task from here, without a worker.
     """
 
@@ -33,7 +33,7 @@ class QuatrixTrigger(BaseTrigger):
         self.ends_task = ends_task
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class's path and the arguments to build the trigger anew."""
+        """Return the class's path and the arguments to build the trigger again."""
         return f"{type(self).__module__}.{type(self).__qualname__}", self.arguments()
 
     def arguments(self) -> dict[str, Any]:
@@ -46,13 +46,13 @@ class QuatrixTrigger(BaseTrigger):
         }
 
     def key(self) -> Hashable:
-        """Return what is waited for; triggers with the same key share a poll."""
+        """Return what identifies the condition; triggers with the same key share a poll."""
         return type(self), self.quatrix_conn_id
 
     def fetch(self, max_age: float) -> Any:
-        """Ask once, blocking; runs in a thread.
+        """Poll once, blocking; runs in a thread.
 
-        :param max_age: seconds for which what another has seen may be believed, as long as it ends nobody's waiting.
+        :param max_age: seconds for which another task's result may be used, unless it would end a wait.
         """
         raise NotImplementedError
 
@@ -61,29 +61,29 @@ class QuatrixTrigger(BaseTrigger):
         return {self.key(): self.fetch}
 
     def evaluate(self, answers: Sequence[Any]) -> dict[str, Any] | None:
-        """Return the event's payload if the wait is over, ``None`` to go on.
+        """Return the event's payload if the wait is over, or ``None`` to continue.
 
-        :param answers: the newest of each fetch.
+        :param answers: the newest result of each fetch.
         """
         raise NotImplementedError
 
     def description(self, answers: Sequence[Any]) -> tuple[str, str] | None:
-        """Return what is waited for, and what the answers say of it, for a person; ``None`` for nothing to tell.
+        """Return what the trigger waits for and what the polls saw, for people; ``None`` for nothing to log.
 
-        :param answers: the newest of each fetch.
+        :param answers: the newest result of each fetch.
         """
         return None
 
     def may_be_over(self, place: int, answer: Any) -> bool:
-        """Tell whether an answer might help to end the wait.
+        """Return whether a result might help to end the wait.
 
-        :param place: which fetch it answers.
-        :param answer: the answer.
+        :param place: number of the fetch.
+        :param answer: its result.
         """
         return self.evaluate([answer]) is not None
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, then yield one event. Its payload never holds a secret: Airflow logs it."""
+        """Wait, then yield one event. Its payload never contains a secret, as Airflow logs it."""
         yield self._event(await self._wait())
 
     async def _wait(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class QuatrixTrigger(BaseTrigger):
                     payload = self.failure(result.error)
                 if payload is not None:
                     break
-        # The loop ends by no other way: results come until one of them settles the matter.
+        # The loop ends only here: results come until one of them ends the wait.
         return cast("dict[str, Any]", payload)
 
     def _may_settle(self, place: int, result: PollResult) -> bool:
@@ -123,7 +123,7 @@ class QuatrixTrigger(BaseTrigger):
     def failure(self, error: Exception) -> dict[str, Any]:
         """Return the payload of a failed wait, which :func:`raise_failure` turns into an exception again.
 
-        :param error: why waiting ended.
+        :param error: why the wait ended.
         """
         from airflow_provider_quatrix.hooks.failures import advice, is_final
 

@@ -15,9 +15,9 @@ class QuatrixCaptchaTrigger(QuatrixTrigger):
     """Fires once the connection's session works; a block costs one API call per interval and no login."""
 
     def fetch(self, max_age: float) -> str:
-        """Return what the account waits for while it is blocked, empty if it is not.
+        """Return what the account waits for while it is blocked; empty if it is not blocked.
 
-        :param max_age: seconds for which a block that another has seen is believed.
+        :param max_age: seconds for which a block that another task has seen counts as real.
         """
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 

@@ -18,11 +18,12 @@ PREFIX = "quatrix_arrivals__"
 class EventState:
     """A text that outlives the triggerer.
 
-    The store of an asset is there from Airflow 3.3 on, and where the trigger serves one asset. A Variable serves else.
+    From Airflow 3.3 on it is in the asset's state store, if the trigger serves one asset. Otherwise it is in a
+    Variable.
 
-    :param assets: the trigger's asset state store; ``None`` where there is none.
-    :param name: tells the triggers of an asset apart.
-    :param variable: tells all triggers apart.
+    :param assets: the trigger's asset state store; ``None`` if there is none.
+    :param name: unique among the triggers of an asset.
+    :param variable: unique among all triggers.
     :param group: whose threads to use, see :mod:`airflow_provider_quatrix.triggers.threads`.
     """
 
@@ -34,11 +35,14 @@ class EventState:
         self._written: str | None = None
 
     async def read(self) -> str | None:
-        """Return the text, empty where nothing is kept; ``None`` where that cannot be told now."""
+        """Return the text, empty if there is none; ``None`` if it cannot be read now."""
         try:
             self._written = await self._read()
-        except Exception as error:  # noqa: BLE001 - the next look tries again
-            log.warning("What was told before cannot be read (%s), so nothing is told until it can", _short(error))
+        except Exception as error:  # noqa: BLE001 - the next poll tries again
+            log.warning(
+                "The list of reported files cannot be read (%s), so none is reported; the next poll tries again",
+                _short(error),
+            )
             return None
         return self._written or ""
 
@@ -60,7 +64,7 @@ class EventState:
         return cast("str | None", await self._in_thread(read))
 
     async def write(self, text: str) -> None:
-        """Keep the text; a failure is mended by the next look."""
+        """Store the text. If that fails, the next poll repeats it."""
         if text == self._written:
             return
 
@@ -74,8 +78,8 @@ class EventState:
                 await self._assets.aset(self._name, text)
             else:
                 await self._in_thread(write)
-        except Exception as error:  # noqa: BLE001 - what is told twice has the same key
-            log.warning("What was told cannot be kept (%s); the next look tries again", _short(error))
+        except Exception as error:  # noqa: BLE001 - a file that is reported twice has the same key
+            log.warning("The list of reported files cannot be stored (%s); the next poll tries again", _short(error))
         else:
             self._written = text
 

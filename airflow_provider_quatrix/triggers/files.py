@@ -30,20 +30,21 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.arrivals import Arrivals, Batch
     from airflow_provider_quatrix.transfer.folder_poller import Place, Snapshot
 
-# Events of one look that are told before Airflow has stored them. It gives up on those that take it five minutes.
+# How many events of one poll are reported before Airflow has stored them. It drops events that it cannot store within
+# five minutes.
 _MOST_EVENTS = 200
 
 
 class QuatrixFileTrigger(QuatrixTrigger):
-    """Fires once there are files that fit; all triggers that watch the same folder share its listing.
+    """Fires once there are files that meet the criteria; all triggers that watch the same folder share its listing.
 
     :param path: path or pattern, or several, each of which has to find a file.
-    :param glob: whether text is a pattern; ``None``: if it holds wildcards. Mappings with ``path`` hold names.
+    :param glob: whether text is a pattern; ``None``: if it contains wildcards. Mappings with ``path`` contain names.
     :param newer_than: Unix time, or how long before now; ``None`` for files of any age.
     :param min_size: bytes.
     :param min_age: seconds since the file was last written to, by the server's clock.
-    :param poll_interval: seconds between polls; at least one.
-    :param max_failures: failed polls in a row, because the service is down, after which waiting ends.
+    :param poll_interval: seconds between polls, at least 1.
+    :param max_failures: how many failed polls in a row, because the service is down, end the wait.
     :param ends_task: end the task from here, without a worker and without a result.
     """
 
@@ -87,29 +88,29 @@ class QuatrixFileTrigger(QuatrixTrigger):
         return dict(_fetcher(self.quatrix_conn_id, place) for place in self.wanted.places)
 
     def evaluate(self, answers: Sequence[Snapshot]) -> dict[str, Any] | None:
-        """Return the payload of a success, with the files as ``found``, once there are any that fit.
+        """Return the payload of a success, with the files as ``found``, once there are any that meet the criteria.
 
-        :param answers: what is in the folders.
+        :param answers: the content of the folders.
         """
         found = self.wanted.matching(dict(zip(self.wanted.places, answers, strict=True)), self._unchanged)
         return {"status": "success", "found": found} if found else None
 
     def description(self, answers: Sequence[Snapshot]) -> tuple[str, str]:
-        """Return the paths and patterns, and what there is instead."""
+        """Return the paths and patterns, and what was seen instead."""
         seen = dict(zip(self.wanted.places, answers, strict=True))
         return f"{self.wanted.description} (connection {self.quatrix_conn_id!r})", self.wanted.describe_found(
             seen, self._unchanged
         )
 
     def may_be_over(self, place: int, answer: Snapshot) -> bool:
-        """Tell whether what is in one of the folders might help to end the wait."""
+        """Return whether the content of one folder might help to end the wait."""
         if len(self.wanted.places) > 1:
             return bool(answer.files)
         return super().may_be_over(place, answer)
 
 
 class _FolderFetch:
-    """Lists a folder, with what it takes loaded in the thread that asks, not in the event loop."""
+    """Lists a folder. What it needs is imported in the polling thread, not in the event loop."""
 
     def __init__(self, conn_id: str, place: Place) -> None:
         self._conn_id = conn_id
@@ -125,30 +126,30 @@ class _FolderFetch:
 
 
 def _fetcher(conn_id: str, place: Place) -> tuple[Hashable, _FolderFetch]:
-    """Return what lists a folder, and the key by which all who watch it share the listing."""
+    """Return what lists a folder, and the key by which all triggers that watch it share the listing."""
     return (QuatrixFileTrigger, conn_id, place), _FolderFetch(conn_id, place)
 
 
 class QuatrixFileEventTrigger(BaseEventTrigger):
-    """Tells an asset of every file that is new or changed, again and again; for ``AssetWatcher`` on Airflow 3.
+    """Reports every new or changed file to an asset, for as long as it runs; for ``AssetWatcher`` on Airflow 3.
 
-    Each file is told at least once; whoever may not work twice on one knows it by its key, see
-    :mod:`airflow_provider_quatrix.hooks.arrivals`. What has been told is kept in the asset's state store, or in a
-    Variable on Airflow below 3.3 and where several assets share the trigger. Without any such memory all files in the
-    folder are told. All triggers that watch the same folder share one listing per interval. Arguments are no
-    templates, as there is no run to render them for.
+    Each file is reported at least once. A DAG that must not work twice on a file recognises it by its key, see
+    :mod:`airflow_provider_quatrix.hooks.arrivals`. The list of reported files is kept in the asset's state store. On
+    Airflow below 3.3, and if several assets share the trigger, it is kept in a Variable. Without such a list all files
+    in the folder are reported. All triggers that watch the same folder share one listing per interval. Arguments cannot
+    be templates, as there is no run to render them for.
 
     The event's payload is ``{"path", "id", "size", "modified", "key"}``; ``modified`` is ISO 8601 in UTC.
 
     :param path: path of a file, or a pattern such as ``/inbox/*.csv``; or several.
     :param quatrix_conn_id: connection of type ``quatrix``.
-    :param glob: whether text is a pattern; default: if it holds wildcards.
-    :param newer_than: only files that were modified after this moment: a datetime with a time zone, the same as text
-        in ISO 8601, or a timedelta before now.
+    :param glob: whether text is a pattern; default: if it contains wildcards.
+    :param newer_than: only files modified after this: a datetime with a time zone, ISO 8601 text, or a timedelta before
+        now.
     :param min_size: only files of at least so many bytes.
-    :param min_age: seconds (or a timedelta) for which nobody has written to the file, by the server's clock. Without,
-        a file may be told while it grows, and again when it is whole.
-    :param poll_interval: seconds (or a timedelta) between looks, at least 1.
+    :param min_age: seconds (or a timedelta) for which nobody has written to the file, by the server's clock. Without
+        it, a file may be reported while it grows, and again when it is complete.
+    :param poll_interval: seconds (or a timedelta) between polls, at least 1.
     :raises ValueError: an argument is wrong.
     """
 
@@ -188,14 +189,14 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
         self.wanted.check()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class's path and the arguments to build the trigger anew, the same at every parse."""
+        """Return the class's path and the arguments to build the trigger again, the same at every parse."""
         arguments = self._which() | {"min_age": self.wanted.min_age, "poll_interval": self.poll_interval}
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     def _which(self) -> dict[str, Any]:
-        """Return the arguments that say which files are told."""
+        """Return the arguments that say which files are reported."""
         sources = self.wanted.sources.all
-        # Airflow takes a mapping within an argument for another one at every parse, so that all are texts.
+        # Airflow sees a mapping within an argument as a new one at every parse. So all sources become texts.
         glob = sources[0].is_pattern if len({each.is_pattern for each in sources}) == 1 else None
         texts = [each.text if glob is not None or each.is_pattern else escape(each.text) for each in sources]
         return {
@@ -212,7 +213,7 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
-        """Return what looks into the folders, for Airflow that says when it has stored events.
+        """Return what polls the folders, for an Airflow that reports when it has stored events.
 
         :param kwargs: arguments of one of the triggers that share the stream.
         """
@@ -222,7 +223,7 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Look]:
-        """Yield looks into the folders, for Airflow that does not say when it has stored events.
+        """Yield polls of the folders, for an Airflow that does not report when it has stored events.
 
         :param kwargs: arguments of one of the triggers that share the stream.
         """
@@ -235,16 +236,16 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
         return looks_into(fetchers, self.quatrix_conn_id, self.poll_interval)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Tell of files, on Airflow without shared streams; the listings are shared all the same."""
+        """Report files, on Airflow without shared streams; the listings are shared nevertheless."""
         looks = cast("AsyncGenerator[Look, None]", self.open_shared_stream(self.serialize()[1]))
         async with aclosing(looks):
             async for event in self.filter_shared_stream(looks):
                 yield event
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
-        """Tell of the files that looks have seen, and keep what was told once Airflow has stored it.
+        """Report the files that polls have seen, and store which were reported once Airflow has stored the events.
 
-        :param shared_stream: the looks.
+        :param shared_stream: the polls.
         """
         state = self._state()
         arrivals: Arrivals | None = None
@@ -254,7 +255,7 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
                 kept = await state.read()
                 if kept is None:
                     continue
-                # What it imports was loaded by the thread that has looked.
+                # The polling thread has already imported what this module needs.
                 from airflow_provider_quatrix.transfer.arrivals import Arrivals
 
                 arrivals = Arrivals(self.wanted, kept)

@@ -1,4 +1,4 @@
-"""Looks into folders, again and again, for the triggers that tell of files."""
+"""Polls of folders, for the triggers that report files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds between two lines about looks that fail.
+# Seconds between two log lines about failed polls.
 _TELL_SECONDS = 60.0
-# Seconds after which Airflow has stored an event, where it does not say when. It takes one or two.
+# Seconds after which an event counts as stored, if Airflow does not report it. Airflow takes one or two.
 _STORED_SECONDS = 30.0
 
 
 @dataclass(eq=False)
 class Look:
-    """What one look saw, and what became of the events that triggers made of it.
+    """What one poll saw, and what became of its events.
 
-    :param seen: what is in the folders; those that could not be listed are missing.
-    :param says_when_stored: Airflow will say whether it has stored the events.
+    :param seen: the content of the folders, without those that could not be listed.
+    :param says_when_stored: Airflow will report whether it has stored the events.
     """
 
     seen: Mapping[Place, Snapshot]
@@ -39,7 +39,7 @@ class Look:
 
     @property
     def is_stored(self) -> bool | None:
-        """Whether Airflow has stored all events; ``None`` while that is open."""
+        """Whether Airflow has stored all events; ``None`` while that is not known."""
         if self.says_when_stored:
             return self.outcome
         return True if asyncio.get_running_loop().time() - self.at >= _STORED_SECONDS else None
@@ -48,11 +48,11 @@ class Look:
 async def looks_into(
     fetchers: Mapping[Place, tuple[Hashable, Callable[[float], Snapshot]]], conn_id: str, interval: float
 ) -> AsyncGenerator[dict[Place, Snapshot], None]:
-    """Yield what is in folders after every look, for as long as the caller listens; outages are outlived.
+    """Yield the content of folders after every poll, for as long as the caller listens; outages do not end it.
 
-    :param fetchers: what lists each folder, and by which key it is shared with all others who watch the folder.
+    :param fetchers: what lists each folder, and the key by which all who watch the folder share the listing.
     :param conn_id: the connection.
-    :param interval: seconds between looks.
+    :param interval: seconds between polls.
     """
     polls = [shared_poll(key, fetch, conn_id) for key, fetch in fetchers.values()]
     places = list(fetchers)
@@ -73,7 +73,7 @@ async def looks_into(
 
 
 class _Complaints:
-    """Tells of looks that fail, at most once a minute: nobody waits here to whom a failure could be told."""
+    """Logs failed polls, at most once a minute: there is no task here that could fail instead."""
 
     def __init__(self, conn_id: str, interval: float) -> None:
         self._conn_id = conn_id
@@ -90,7 +90,7 @@ class _Complaints:
         self._told[folder] = now
         log.log(
             logging.WARNING if is_outage(error) else logging.ERROR,
-            "Looking into %s (connection %r) failed: %s. %s The next look is in %g s",
+            "Listing %s (connection %r) failed: %s. %s The next poll is in %g s",
             folder,
             self._conn_id,
             (str(error) or type(error).__name__).rstrip("."),

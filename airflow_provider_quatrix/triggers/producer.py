@@ -1,4 +1,4 @@
-"""Looks of a shared stream of Airflow 3.3, which says when the events of a look have been stored."""
+"""Polls of a shared stream of Airflow 3.3, which reports when the events of a poll have been stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_quatrix.triggers.looks import Look
 
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer
-except ImportError:  # Airflow below 3.3, which asks for none
+except ImportError:  # Airflow below 3.3, which does not have it
     SharedStreamProducer = object  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class LookProducer(SharedStreamProducer):
-    """Looks for all triggers that watch the same folders with the same connection.
+    """Polls for all triggers that watch the same folders with the same connection.
 
-    Once the events of a look are stored, the same look is given out again: the triggers then write what they have told,
-    and tell what one look was too much for.
+    Once the events of a poll are stored, the same poll is yielded again. Then the triggers store what they have
+    reported, and report what was too much for the first time.
 
-    :param looks: what each look saw.
+    :param looks: what each poll saw.
     """
 
     def __init__(self, looks: AsyncGenerator[Mapping[Place, Snapshot], None]) -> None:
@@ -34,7 +34,7 @@ class LookProducer(SharedStreamProducer):
         self._settled = asyncio.Event()
 
     async def open_stream(self) -> AsyncGenerator[tuple[Look, Look], None]:
-        """Yield looks, each with itself as what Airflow hands back."""
+        """Yield polls, each twice: for the triggers, and for Airflow, which returns it to :meth:`advance`."""
         seen: Mapping[Place, Snapshot] = {}
         following = asyncio.ensure_future(anext(self._looks))
         settled = asyncio.ensure_future(self._settled.wait())
@@ -56,7 +56,7 @@ class LookProducer(SharedStreamProducer):
             await self._looks.aclose()
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Take down whether the events of looks have been stored."""
+        """Remember whether the events of polls have been stored."""
         for item in batch:
             look: Look = item.broker_payload
             look.outcome = item.outcome.is_clean

@@ -1,4 +1,4 @@
-"""Holds a session from the triggerer while other tasks work."""
+"""Keeps a session alive from the triggerer while other tasks work."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class QuatrixKeepaliveTrigger(QuatrixTrigger):
-    """Pings a session until a moment; triggers for the same connection share the pings.
+    """Pings a session until a given time; triggers for the same connection share the pings.
 
-    :param ends_at: Unix time at which holding ends.
+    :param ends_at: Unix time at which it ends.
     :param renew: sign in again if the session has ended.
     :param poll_interval: seconds between pings.
-    :param max_failures: failed pings in a row, because the service is down, after which holding fails.
+    :param max_failures: how many failed pings in a row, because the service is down, fail the task.
     """
 
     def __init__(
@@ -40,23 +40,23 @@ class QuatrixKeepaliveTrigger(QuatrixTrigger):
         return arguments
 
     def key(self) -> Hashable:
-        """Return what is held."""
+        """Return which session is kept alive."""
         return (*super().key(), self.renew)  # type: ignore[misc]
 
     def fetch(self, max_age: float) -> None:
-        """Ping once, as nothing that another has seen keeps a session."""
+        """Ping once; a ping by another task is no substitute."""
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
         QuatrixHook(self.quatrix_conn_id).keepalive(renew=self.renew)
 
     def evaluate(self, answers: Sequence[None]) -> dict[str, Any] | None:
-        """Return the payload of a success once there is no need for another ping."""
+        """Return the payload of a success once no further ping is needed."""
         return {"status": "success"} if self._now() + self.poll_interval > self.ends_at else None
 
     def failure(self, error: Exception) -> dict[str, Any]:
-        """Return the payload of a failed hold; an ended session is told apart.
+        """Return the payload of a failure, which says whether the session has ended.
 
-        :param error: why holding ended.
+        :param error: why it failed.
         """
         from airflow_provider_quatrix.api.errors import QuatrixSessionExpired
 

@@ -1,4 +1,4 @@
-"""Lets all triggers of a triggerer that wait for the same thing share one poll."""
+"""Lets all triggers of a triggerer that wait for the same condition share one poll."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 # No trigger polls more often than this.
 SHORTEST_INTERVAL = 1.0
-# An answer that nobody has waited for since is forgotten after so long.
+# A poll for which nobody waits any more is forgotten after this time.
 _KEPT_SECONDS = 3600.0
-# Numbers what happens, in the loop's thread and in others, so that one can tell which of two things came first.
+# Numbers events of all threads, so that one can tell which of two came first.
 _moments = count()
 
 
 @dataclass(frozen=True)
 class PollResult:
-    """What one poll gave.
+    """What one poll returned.
 
     :param asked: when the poll began, by the event loop's clock.
-    :param moment: number of the poll among all that happens.
-    :param value: the answer, if there was one.
+    :param moment: number of the poll among all events.
+    :param value: its result, if there was one.
     :param error: why there was none.
     """
 
@@ -53,9 +53,9 @@ class _Waiter:
     hurried: bool = False
 
     def hear(self, result: PollResult) -> None:
-        """Take a result, unless its poll began before this one began to wait.
+        """Take a result, unless its poll began before this waiter joined.
 
-        An older result decides nothing. If it would have, the next poll is hurried.
+        An older result does not end a wait. If it would have, the next poll comes sooner.
         """
         if self.joined < result.moment:
             self.newest, self.has_heard, self.hurried = result, True, False
@@ -63,7 +63,7 @@ class _Waiter:
             return
         try:
             self.hurried = self.may_be_over(self.place, result)
-        except Exception:  # noqa: BLE001 - it will fail likewise at the next poll
+        except Exception:  # noqa: BLE001 - it will fail the same way at the next poll
             self.hurried = True
 
     def due(self, last: PollResult) -> float:
@@ -71,11 +71,11 @@ class _Waiter:
 
 
 class SharedPoll:
-    """One poll for all who wait for the same thing, at the interval of the most impatient of them.
+    """One poll for all who wait for the same condition, at the shortest of their intervals.
 
-    Polls never overlap, and nobody is told the result of a poll that began before it joined.
+    Polls never overlap. Nobody gets the result of a poll that began before they joined.
 
-    :param fetch: polls once, in a thread; is given how old, in seconds, what others have seen may be.
+    :param fetch: polls once, in a thread. Its argument is how old, in seconds, results of other tasks may be.
     :param group: what is polled; one group cannot take all threads.
     """
 
@@ -90,23 +90,23 @@ class SharedPoll:
 
     @property
     def is_stale(self) -> bool:
-        """Whether nobody waits for this any more, and nobody has for long."""
+        """Whether nobody has waited for this for a long time."""
         if self._waiters or (self._running is not None and not self._running.done()):
             return False
         return self._last is None or self._last.asked + _KEPT_SECONDS <= asyncio.get_running_loop().time()
 
     def join(self, waiter: _Waiter) -> None:
-        """Let somebody hear the result of every poll from now on."""
+        """Give a waiter the result of every poll from now on."""
         if self._last is not None:
             waiter.hear(self._last)
         self._waiters.add(waiter)
         self._joined.set()
         if self._task is None or self._task.done():
-            # In a context of its own: what it logs belongs to no trigger, least of all to one that ends before it.
+            # In a context of its own: what it logs belongs to no trigger, as a trigger may end before the poll.
             self._task = asyncio.create_task(self._poll(), context=contextvars.Context())
 
     def leave(self, waiter: _Waiter) -> None:
-        """Let somebody hear no more; polling ends with the last one."""
+        """Give a waiter no more results; polling ends with the last waiter."""
         self._waiters.discard(waiter)
         if not self._waiters and self._task is not None:
             self._task.cancel()
@@ -117,12 +117,12 @@ class SharedPoll:
             if self._running is None:
                 await self._until_due()
                 self._running = self._begin()
-            # It goes on when this task is cancelled, and whoever comes next waits for its end first.
+            # The poll continues when this task is cancelled. The next waiter first waits for its end.
             await asyncio.wait([self._running])
             self._last, self._running = self._running.result(), None
             for waiter in tuple(self._waiters):
                 waiter.hear(self._last)
-            # Whoever has heard enough leaves before the next poll.
+            # Waiters that are done leave before the next poll.
             await asyncio.sleep(0)
 
     def _begin(self) -> asyncio.Future[PollResult]:
@@ -146,7 +146,7 @@ class SharedPoll:
             return failed
 
     async def _until_due(self) -> None:
-        """Sleep until the next poll; whoever joins meanwhile may be more impatient than all before."""
+        """Sleep until the next poll; who joins in the meantime may have a shorter interval."""
         loop = asyncio.get_running_loop()
         while (last := self._last) is not None:
             pause = min(waiter.due(last) for waiter in self._waiters) - loop.time()
@@ -160,7 +160,7 @@ class SharedPoll:
 
 
 def _portable(error: BaseException) -> Exception:
-    """Return an error that can be handed to any waiter: some would end the event loop, or get lost on the way."""
+    """Return an error that can be passed to any waiter: some would end the event loop, or get lost on the way."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration):
         return error
     return RuntimeError(f"The poll ended with {type(error).__name__}: {error}".removesuffix(": "))
@@ -169,12 +169,12 @@ def _portable(error: BaseException) -> Exception:
 async def results(
     polls: Sequence[SharedPoll], interval: float, may_be_over: Callable[[int, PollResult], bool] | None = None
 ) -> AsyncGenerator[tuple[int, PollResult], None]:
-    """Yield the results of polls until the caller leaves, each with its poll's place in the sequence.
+    """Yield the results of polls until the caller leaves, each with the number of its poll.
 
     :param polls: what to wait for.
     :param interval: seconds between polls.
-    :param may_be_over: tells of a result from before whether it would have ended the caller's waiting; if so, the
-        next poll does not wait for the interval.
+    :param may_be_over: returns whether an older result would have ended the caller's wait; if so, the next poll does
+        not wait for the interval.
     """
     told = asyncio.Event()
     waiters = [
@@ -203,10 +203,10 @@ _polls: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Shar
 
 
 def shared_poll(key: Hashable, fetch: Callable[[float], Any], group: Hashable = None) -> SharedPoll:
-    """Return this event loop's poll for a thing.
+    """Return this event loop's poll for a condition.
 
-    :param key: what is waited for.
-    :param fetch: polls once; taken from the first who waits.
+    :param key: identifies the condition.
+    :param fetch: polls once; that of the first waiter is used.
     :param group: what is polled.
     :return: the same object for the same key.
     """

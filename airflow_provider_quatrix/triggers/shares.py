@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class QuatrixShareDownloadedTrigger(QuatrixTrigger):
-    """Fires once enough recipients have downloaded a share, or it has ended; triggers of one share share its look.
+    """Fires once enough recipients have downloaded a share, or it has ended; triggers for one share share its poll.
 
     :param share: reference of the share.
     :param recipients: ``all``, or how many have to download it.
-    :param poll_interval: seconds between polls; at least one.
-    :param max_failures: failed polls in a row, because the service is down, after which waiting ends.
+    :param poll_interval: seconds between polls, at least 1.
+    :param max_failures: how many failed polls in a row, because the service is down, end the wait.
     :param ends_task: end the task from here, without a worker and without a result.
     """
 
@@ -48,13 +48,13 @@ class QuatrixShareDownloadedTrigger(QuatrixTrigger):
         return type(self), self.quatrix_conn_id, self.share
 
     def fetchers(self) -> dict[Hashable, Callable[[float], Any]]:
-        """Return what looks at the share."""
+        """Return what polls the share."""
         return {self.key(): _ShareFetch(self.quatrix_conn_id, self.share)}
 
     def evaluate(self, answers: Sequence[Receipts]) -> dict[str, Any] | None:
         """Return the payload of a success, with the downloads as ``found``, or of a failure if the share has ended.
 
-        :param answers: what a look has found.
+        :param answers: what a poll has found.
         """
         (found,) = answers
         try:
@@ -68,12 +68,12 @@ class QuatrixShareDownloadedTrigger(QuatrixTrigger):
         return None
 
     def description(self, answers: Sequence[Receipts]) -> tuple[str, str]:
-        """Return who has to download the share, and who has."""
+        """Return who has to download the share, and who already has."""
         return f"{self.wanted.description} (connection {self.quatrix_conn_id!r})", self.wanted.seen(answers[0])
 
 
 class _ShareFetch:
-    """Looks at a share, with what it takes loaded in the thread that asks, not in the event loop."""
+    """Polls a share. What it needs is imported in the polling thread, not in the event loop."""
 
     def __init__(self, conn_id: str, share: str) -> None:
         self._conn_id = conn_id

@@ -1,4 +1,4 @@
-"""Threads for the blocking calls of triggers, so that a service that hangs holds up nobody else."""
+"""Threads for the blocking calls of triggers, so that a service that hangs delays no other trigger."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class _Job:
             return
         # In a context of its own: what it logs belongs to no trigger.
         result = Context().run(self.work)
-        # The loop may have ended meanwhile, as it waits for no job.
+        # The loop may have ended in the meantime, as it does not wait for jobs.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self.result.set_result, result)
 
 
 class WorkThreads:
-    """Runs blocking work in threads that exist only while there is some.
+    """Runs blocking work in threads that exist only while there is work.
 
-    Neither the end of an event loop nor that of the process waits for them. Work of one group that hangs leaves
-    threads for the others.
+    Neither the end of an event loop nor that of the process waits for them. If work of one group hangs, threads are
+    left for the others.
 
-    :param most: threads at a time.
-    :param most_of_one: threads at a time for one group.
+    :param most: the most threads at a time.
+    :param most_of_one: the most threads at a time for one group.
     """
 
     def __init__(self, most: int = _MOST, most_of_one: int = _MOST_OF_ONE) -> None:
@@ -55,11 +55,11 @@ class WorkThreads:
         self._busy: Counter[Hashable] = Counter()
 
     def start(self, group: Hashable, work: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Have work done as soon as there is a thread for it.
+        """Run work as soon as there is a thread for it.
 
         :param group: whose work it is.
         :param work: must not raise.
-        :return: its result, in the running event loop; not to be cancelled.
+        :return: its result, in the running event loop; must not be cancelled.
         :raises RuntimeError: the system has no thread left.
         """
         job = _Job(group, work, asyncio.get_running_loop().create_future())
@@ -90,7 +90,7 @@ class WorkThreads:
             del self._busy[job.group]
 
     def _next(self) -> _Job | None:
-        """Take the job that has waited longest among those whose group may have another thread."""
+        """Take the job that has waited longest, among those of groups that may have another thread."""
         for job in self._waiting:
             if self._busy[job.group] < self._most_of_one:
                 self._waiting.remove(job)
@@ -108,7 +108,7 @@ def work_threads() -> WorkThreads:
 
 
 def _after_fork() -> None:
-    """Begin anew: a child has none of its parent's threads, and may have inherited the lock held."""
+    """Start again: a child has none of its parent's threads, and the lock may have been held at the fork."""
     global _threads  # noqa: PLW0603 - see above
     _threads = WorkThreads()
 

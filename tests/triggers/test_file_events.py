@@ -193,9 +193,9 @@ def test_an_outage_is_outlived(quatrix_emulator: EmulatorClient, caplog: pytest.
 
     with_one(test)
     # Once a minute at most, by the clock of the test.
-    (line,) = [record.getMessage() for record in caplog.records if "Looking into /in" in record.getMessage()]
+    (line,) = [record.getMessage() for record in caplog.records if "Listing /in" in record.getMessage()]
     assert "503" in line
-    assert line.endswith("The next look is in 1 s")
+    assert line.endswith("The next poll is in 1 s")
 
 
 def test_a_refused_password_ends_nothing_and_is_tried_once(
@@ -214,7 +214,7 @@ def test_a_refused_password_ends_nothing_and_is_tried_once(
         assert names(await triggerer.look()) == ["a.csv"]
 
     with_one(test)
-    lines = [record.getMessage() for record in caplog.records if "Looking into /in" in record.getMessage()]
+    lines = [record.getMessage() for record in caplog.records if "Listing /in" in record.getMessage()]
     assert len(lines) == 2
     assert "Correct the credentials of connection 'quatrix_default'" in lines[0]
     assert "wrong-Passw0rd" not in lines[0]
