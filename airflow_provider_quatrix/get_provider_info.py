@@ -15,7 +15,7 @@ from airflow_provider_quatrix.version import __version__
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return what Airflow's provider discovery wants to know; Airflow 2 and 3 read different keys of it."""
+    """Return the provider's metadata; Airflow 2 and 3 read different keys of it."""
     package = "airflow_provider_quatrix"
     assets = {
         "schemes": [CONN_TYPE],
@@ -83,7 +83,7 @@ def get_provider_info() -> dict[str, Any]:
         "filesystems": [f"{package}.fs.quatrix"],
         # Airflow 3.2 and later loads this module at every `airflow` command.
         "cli": [f"{package}.cli.airflow_commands.get_quatrix_cli_commands"],
-        # The same under the names of Airflow 3 and of Airflow 2.
+        # The same under the names of Airflow 3 and Airflow 2.
         "asset-uris": [assets],
         "dataset-uris": [assets],
         "config": {

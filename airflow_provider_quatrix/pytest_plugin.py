@@ -1,4 +1,4 @@
-"""Fixtures over the emulator, for the tests of anyone who writes DAGs against Quatrix.
+"""Fixtures over the emulator, for the tests of anyone who writes DAGs with Quatrix.
 
 pytest loads this module in every run wherever the provider is installed. So it imports nothing but pytest until a
 fixture is used.
@@ -24,11 +24,11 @@ CONN_ID = "quatrix_default"
 
 
 class QuatrixConnection(str):
-    """The id of an Airflow connection to the emulator, which lives in an environment variable.
+    """The id of an Airflow connection to the emulator. The connection is an environment variable.
 
-    Use it as the id that it is; call it to change fields: ``quatrix_connection(extra={"read_timeout": 2})``.
+    Use it as an id; call it to change fields: ``quatrix_connection(extra={"read_timeout": 2})``.
 
-    :param monkeypatch: what undoes the variable after the test.
+    :param monkeypatch: removes the variable after the test.
     :param fields: the connection in Airflow's JSON form.
     """
 
@@ -46,7 +46,7 @@ class QuatrixConnection(str):
     def __call__(self, *, conn_id: str | None = None, **fields: Any) -> QuatrixConnection:
         """Change fields of the connection; the others stay. A field set to None is removed.
 
-        :param conn_id: make a connection of this id instead, like this one but for the fields.
+        :param conn_id: make another connection with this id, with the other fields of this one.
         :param fields: such as ``host``, ``login``, ``password``, ``extra`` (replaced as a whole).
         :return: the connection.
         """
@@ -58,7 +58,7 @@ class QuatrixConnection(str):
         return self
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        # Airflow copies operators and their fields; a copy is the id and nothing more.
+        # Airflow copies operators and their fields; a copy is the id without the rest.
         return str, (str(self),)
 
     @property
@@ -123,7 +123,7 @@ def quatrix_emulator(quatrix_emulator_server: EmulatorServer) -> Iterator[Emulat
 
 @pytest.fixture
 def quatrix_emulator_tls(quatrix_emulator_tls_server: EmulatorServer) -> Iterator[EmulatorClient]:
-    """A fresh emulator over HTTPS; ``.ca_file`` is what a client must trust.
+    """A fresh emulator over HTTPS; ``.ca_file`` is the certificate to trust.
 
     :return: its client.
     """
@@ -136,11 +136,11 @@ def quatrix_connection(
 ) -> QuatrixConnection:
     """The Airflow connection ``quatrix_default`` to the emulator, as an environment variable for this test.
 
-    :param monkeypatch: what undoes the variable.
+    :param monkeypatch: removes the variable after the test.
     :param tmp_path_factory: for the locks and login times of this test.
     :return: the connection's id, which can be called to change fields.
     """
-    # The emulator has been reset, so what earlier tests learnt about it is wrong.
+    # The emulator has been reset, so what earlier tests learnt about it is out of date.
     if registry := sys.modules.get("airflow_provider_quatrix.sessions.registry"):
         registry.forget_sessions()
     monkeypatch.setenv("AIRFLOW__QUATRIX__LOCK_DIR", str(tmp_path_factory.mktemp("quatrix-locks")))

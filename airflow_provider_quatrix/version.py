@@ -1,4 +1,4 @@
-"""The version of this package; imports nothing, so that everything may import it."""
+"""The version of this package. It imports nothing, so every module can import it."""
 
 from __future__ import annotations
 

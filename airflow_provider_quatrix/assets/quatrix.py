@@ -25,14 +25,14 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Return the one form of an asset's URI; called by Airflow whenever an asset is made.
+    """Return the normal form of an asset's URI; Airflow calls this whenever an asset is made.
 
     A URI without a host is a path of ``ObjectStoragePath``, such as ``quatrix://conn_id@/folder/file``. It stays as it
     is: Airflow makes assets of these whenever such a path is read or written.
 
-    :param uri: taken apart.
-    :return: host in lower case, no port 443, no empty names, each character that has to be escaped escaped.
-    :raises ValueError: it names no file or folder of an account; the message says what to write instead.
+    :param uri: split by ``urllib``.
+    :return: host in lower case, no port 443, no empty names, special characters escaped.
+    :raises ValueError: it is not the URI of a file or folder of an account; the message says what to write instead.
     """
     if not uri.netloc.rpartition("@")[2]:
         return uri
@@ -66,10 +66,10 @@ def create_asset(*, host: str, path: str = "/", extra: Mapping[str, Any] | None 
     """Return the asset of a file or folder.
 
     :param host: the account's host, as a connection has it: ``acme.quatrix.it``, ``acme``, or a URL.
-    :param path: from the home folder, as it is, with nothing escaped.
-    :param extra: whatever else is to be known of it.
+    :param path: from the home folder, without escapes.
+    :param extra: any other information about it.
     :return: the asset; its name is its URI.
-    :raises ValueError: host or path cannot be one.
+    :raises ValueError: host or path is invalid.
     """
     from airflow.providers.common.compat.sdk import Asset
 
@@ -82,10 +82,10 @@ def create_asset(*, host: str, path: str = "/", extra: Mapping[str, Any] | None 
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any = None) -> OpenLineageDataset:
-    """Return the dataset of an asset; called by Airflow's OpenLineage provider.
+    """Return the dataset of an asset; Airflow's OpenLineage provider calls this.
 
-    :param asset: with the account's host in its URI, or with that of a path, whose connection is looked up.
-    :param lineage_context: the hook or path that has told the asset.
+    :param asset: with the account's host in its URI, or with the URI of a path, whose connection is looked up.
+    :param lineage_context: the hook or path that reported the asset.
     :return: namespace ``quatrix://acme.quatrix.it``, name ``/folder/file``.
     """
     from airflow.providers.common.compat.openlineage.facet import Dataset
@@ -99,20 +99,20 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any = None) -> O
     conn_id: str | None = named
     path = uri.path
     if getattr(lineage_context, "protocol", None) == CONN_TYPE:
-        # Airflow 2 takes the connection out of URIs, and both take a # for the end of the path.
+        # Airflow 2 removes the connection from URIs, and Airflow 2 and 3 both take a # for the end of the path.
         conn_id, path = _connection_of(lineage_context), lineage_context.path
     found = on_quatrix(get_fs(conn_id).client.base_url)(path)
     return Dataset(namespace=found.namespace, name=found.name)
 
 
 def _connection_of(path: Any) -> str | None:
-    # Paths of Airflow 2 have it among their options only.
+    # Paths of Airflow 2 have the connection among their options only.
     found: str | None = path.conn_id if hasattr(path, "conn_id") else path.storage_options.get("conn_id")
     return found
 
 
 def operator_lineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
-    """Return what a task has read and written, as the OpenLineage provider takes it.
+    """Return what a task has read and written, in the form of the OpenLineage provider.
 
     :param lineage: of the hook.
     """

@@ -1,4 +1,4 @@
-"""``@task.quatrix_file_sensor``: wait for files, then hand them to a function."""
+"""``@task.quatrix_file_sensor``: wait for files, then pass them to a function."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class QuatrixFileSensorDecoratedOperator(DecoratedOperator, QuatrixFileSensor):
     """Waits for files as :class:`QuatrixFileSensor` does, then calls a function with them.
 
-    :param python_callable: the function; its first argument gets the files, what it returns is the task's result.
-    :param op_args: its further arguments (templated).
-    :param op_kwargs: its further arguments by name (templated).
+    :param python_callable: the function. Its first argument gets the files; its return value is the task's result.
+    :param op_args: further arguments (templated).
+    :param op_kwargs: further arguments by name (templated).
     """
 
     template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *QuatrixFileSensor.template_fields)
@@ -46,14 +46,14 @@ class QuatrixFileSensorDecoratedOperator(DecoratedOperator, QuatrixFileSensor):
     ) -> None:
         further = tuple(op_args or ())
         _check_callable(python_callable)
-        # The files are not there yet, but have their place when Airflow compares arguments and signature.
+        # The files are not known yet, but Airflow needs their place when it compares arguments and signature.
         super().__init__(
             python_callable=python_callable, op_args=(None, *further), op_kwargs=dict(op_kwargs or {}), **kwargs
         )
         self.op_args = further
 
     def execute(self, context: Context) -> Any:
-        """Wait, then call the function; deferred, :meth:`resume_execution` calls it."""
+        """Wait, then call the function. If the task is deferred, :meth:`resume_execution` calls it."""
         return self._call(QuatrixFileSensor.execute(self, context), context)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -69,7 +69,7 @@ class QuatrixFileSensorDecoratedOperator(DecoratedOperator, QuatrixFileSensor):
 def _check_callable(function: Callable[..., Any]) -> None:
     """Check that a function takes the files.
 
-    :raises TypeError: it has no place for them.
+    :raises TypeError: it has no argument for them.
     """
     parameters = inspect.signature(function).parameters.values()
     if all(parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD) for parameter in parameters):

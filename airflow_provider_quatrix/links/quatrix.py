@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# On a task while it is executed: the addresses that it has written down, by the class of the link.
+# Attribute of a task while it runs: the addresses that it has stored, by the class of the link.
 _ADDRESSES = "_quatrix_addresses"
 
 
 class _QuatrixLink(BaseOperatorLink):
-    """Base of the links: a task writes an address down, which Airflow keeps with its results."""
+    """Base of the links. A task stores an address, which Airflow keeps with its XComs."""
 
     @property
     def xcom_key(self) -> str:
-        """Where the address is kept; Airflow 3 reads it there by itself."""
+        """The XCom key of the address; Airflow 3 reads it there by itself."""
         return f"_link_{type(self).__name__}"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address that a task has written down, empty for none.
+        """Return the address that a task has stored, or an empty text.
 
-        :param ti_key: which of its instances.
+        :param ti_key: the task instance.
         """
         from airflow.providers.common.compat.sdk import XCom
 
@@ -46,7 +46,7 @@ class _QuatrixLink(BaseOperatorLink):
         return str(XCom.get_value(ti_key=ti_key, key=self.xcom_key) or "")
 
     def write(self, operator: Any, context: Context, address: str, *, at_once: bool = False) -> None:
-        """Write an address down; no task fails for it.
+        """Store an address; a failure does not fail the task.
 
         :param address: empty for none.
         :param at_once: show it while the task runs; Airflow 3 shows it at the task's end in any case.
@@ -85,10 +85,10 @@ def showing_block(operator: Any, context: Context) -> Iterator[None]:
 
 
 def show_block(operator: Any, context: Context, *, is_blocked: bool = True) -> None:
-    """Show the page where a person passes the CAPTCHA, or no more.
+    """Show the page where a person passes the CAPTCHA, or hide it.
 
     :param operator: the task, with ``quatrix_conn_id``.
-    :param is_blocked: whether there is one to pass.
+    :param is_blocked: whether there is a CAPTCHA to pass.
     """
     from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
@@ -105,9 +105,10 @@ LINKS = (FILES, CAPTCHA)
 
 
 def address_of(base_url: str, value: Any) -> str:
-    """Return the address for what a task works on.
+    """Return the address of what a task works on.
 
-    How Quatrix's own pages address folders is not published. So the path follows a ``#``, which any page accepts.
+    The addresses of folders on Quatrix's own pages are not published. So the path follows a ``#``, which any page
+    accepts.
 
     :param base_url: of the account.
     :param value: argument of the task: a path, pattern, URL or earlier result, or several.

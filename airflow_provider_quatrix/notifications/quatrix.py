@@ -1,4 +1,4 @@
-"""Tells people what happened to a task or DAG run."""
+"""Notifies people of what happened to a task or DAG run."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ DEFAULT_TEXT = (
 class QuatrixNotifier(BaseNotifier):
     """Puts a text file into a folder of Quatrix, for the people who look there.
 
-    Where the folder is a project folder, Quatrix itself sends an e-mail to those of its users who have asked to be
-    notified. A blocked account can tell nobody anything: use a connection with an API key for that, or another
-    notifier, see :func:`when_blocked`.
+    If the folder is a project folder, Quatrix itself sends an e-mail to those of its users who have asked to be
+    notified. A blocked account cannot notify anybody: use a connection with an API key for that, or another notifier,
+    see :func:`when_blocked`.
 
     :param path: of the file; or, with a slash at its end, of a folder, where the file is named after DAG, task and time
         (templated).
@@ -88,11 +88,11 @@ class QuatrixNotifier(BaseNotifier):
 def when_blocked(tell: Callable[[Context], Any], quatrix_conn_id: str = DEFAULT_CONN_ID) -> Callable[[Context], None]:
     """Return a callback that calls another one only while an account is blocked by a CAPTCHA.
 
-    It fits among the ``notifiers`` of a task that asks a person, too: what fails while it tells is logged, and does
-    not keep the task from asking.
+    It also works among the ``notifiers`` of a task that asks a person: a failure to notify is logged, and does not keep
+    the task from asking.
 
-    :param tell: such as a notifier; finds what a person has to do as ``quatrix_captcha`` in its context and templates.
-    :param quatrix_conn_id: connection of the account; asking for the block costs no call.
+    :param tell: such as a notifier; ``quatrix_captcha`` in its context and templates says what a person has to do.
+    :param quatrix_conn_id: connection of the account. Checking for the block costs no call.
     """
 
     def tell_if_blocked(context: Context) -> None:
@@ -105,13 +105,13 @@ def when_blocked(tell: Callable[[Context], Any], quatrix_conn_id: str = DEFAULT_
                 found: Any = {**context, "quatrix_captcha": f"Quatrix waits for {of_captcha(hook.settings)}"}
                 tell(found)
         except Exception as error:  # noqa: BLE001 - Airflow would fail the task that asks
-            log.warning("Nobody was told that connection %r may be blocked: %s", quatrix_conn_id, error)
+            log.warning("Nobody was notified that connection %r may be blocked: %s", quatrix_conn_id, error)
 
     return tell_if_blocked
 
 
 def _name(context: Context) -> str:
-    """Return a name for the file that says what it is about, of characters that any system takes."""
+    """Return a name for the file that says what it is about, with characters that any system accepts."""
     ti, dag_run = context.get("ti"), context.get("dag_run")
     known = dag_run or ti
     dag_id = known.get("dag_id") if isinstance(known, dict) else getattr(known, "dag_id", None)

@@ -101,7 +101,7 @@ def test_what_fails_while_it_tells_is_logged(
         raise OSError("the mail server is away")
 
     when_blocked(tell)({})
-    (line,) = [line for line in caplog.messages if line.startswith("Nobody was told")]
+    (line,) = [line for line in caplog.messages if line.startswith("Nobody was notified")]
     assert line.endswith("connection 'quatrix_default' may be blocked: the mail server is away")
 
 
