@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 DEFAULT_CONN_ID = "quatrix_default"
-# What a template does not have in a run without a logical date.
+# What a template lacks in a run without a logical date.
 _OF_LOGICAL_DATE = (
     *("data_interval_end", "data_interval_start", "ds", "ds_nodash", "execution_date", "logical_date"),
     *("next_ds", "prev_ds", "ts", "ts_nodash", "ts_nodash_with_tz"),
@@ -25,17 +25,17 @@ _TEMPLATE_SIGNS = ("{{", "{%", "{#")
 
 
 def is_rendered_later(value: object) -> bool:
-    """Tell whether an argument is known only when the task runs: a template, an earlier result, or a list of such."""
+    """Return whether an argument is known only when the task runs: a template, an earlier result, or one in a list."""
     if isinstance(value, str):
         return any(sign in value for sign in _TEMPLATE_SIGNS)
     if isinstance(value, list | tuple | set):
         return any(map(is_rendered_later, value))
-    # A reference to an earlier result, by whichever Airflow.
+    # A reference to an earlier result, in any Airflow version.
     return hasattr(value, "iter_references")
 
 
 def from_text(value: Any) -> Any:
-    """Return what a template has rendered: a number, a bool or ``None`` where its text is one, else the text."""
+    """Return what a template rendered: a number, a bool or ``None`` if its text is one, else the text."""
     if isinstance(value, str):
         with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
             read = ast.literal_eval(value.strip())
@@ -47,7 +47,7 @@ def from_text(value: Any) -> Any:
 def check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Check that arguments exist.
 
-    :param known: the names of those that there are.
+    :param known: the names of those that exist.
     :raises TypeError: one does not; the message names the nearest one that does.
     """
     from difflib import get_close_matches
@@ -61,7 +61,7 @@ def check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def checked_names(further: type) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a method tell of an argument that it has not which one might be meant.
+    """Let a method report an unknown argument together with the known one that may be meant.
 
     :param further: typed dict of the arguments that its signature does not name.
     """
@@ -81,20 +81,20 @@ def checked_names(further: type) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 class NamedArguments:
-    """Part of an operator or sensor; tells of an argument that it has not which one might be meant."""
+    """Part of an operator or sensor; reports an unknown argument together with the known one that may be meant."""
 
     def __new__(cls, *arguments: Any, **named: Any) -> Self:
-        """Check the names ahead of all else, as Airflow would ask for a missing argument first.
+        """Check the names first, as Airflow would complain of a missing argument instead.
 
         :raises TypeError: there is no such argument.
         """
         kind: type = cls
-        # What begins with an underscore is between Airflow and itself.
+        # Names with an underscore in front are Airflow's own.
         check_names(cls.__name__, (name for name in named if not name.startswith("_")), _names(kind))
         return super().__new__(cls)
 
     def _do_render_template_fields(self, *arguments: Any, **named: Any) -> None:
-        """Render as any operator does; tell of a date that the run does not have what there is in its place."""
+        """Render as any operator does. If the run does not have a date, the error says what to use instead."""
         from jinja2 import UndefinedError
 
         try:
@@ -105,7 +105,7 @@ class NamedArguments:
             from airflow.providers.common.compat.sdk import AirflowFailException
 
             raise AirflowFailException(
-                f"{error}: this run has no logical date, as one that an asset or a trigger without a date has started. "
+                f"{error}: this run has no logical date, as it was started by an asset, or without a date. "
                 "Write {{ dag_run.run_after }}, which every run has"
             ) from None
 
@@ -129,9 +129,9 @@ class CheckedArguments(NamedArguments):
     _later: dict[str, Callable[[Any], Any]]
 
     def _checked(self, name: str, value: Any, check: Callable[[Any], Any]) -> Any:
-        """Return an argument after checking it, or as it is if it can be checked only once it is rendered.
+        """Check an argument and return it; if it can be checked only once it is rendered, return it unchanged.
 
-        :param name: its name, which is that of the attribute too.
+        :param name: its name, which is also that of the attribute.
         :param check: takes the value, and returns the one to use.
         :raises ValueError: it is wrong.
         """
@@ -141,7 +141,7 @@ class CheckedArguments(NamedArguments):
         return value
 
     def _check_rendered(self) -> None:
-        """Check the arguments that have been rendered by now.
+        """Check the arguments that have been rendered.
 
         :raises ValueError: one is wrong.
         """

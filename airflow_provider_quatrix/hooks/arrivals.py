@@ -1,4 +1,4 @@
-"""Handles each file that a watcher has told once, though it may be told twice."""
+"""Handles each file that a watcher has reported once, though it may be reported twice."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _AT_ONCE = 4
 
 
 class Watcher(Protocol):
-    """What a ``QuatrixFileEventTrigger`` tells about the files that it watches for."""
+    """What a ``QuatrixFileEventTrigger`` says about the files that it watches for."""
 
     wanted: FileCriteria
     quatrix_conn_id: str
 
 
 class ClaimedArrivals(Result):
-    """What a run has claimed.
+    """The files that a run has claimed.
 
     :ivar files: ``path``, ``id``, ``size``, ``modified``, ``key``, ``uploader`` and ``infected`` of each; ``uploader``
-        and ``infected`` are empty where the service does not tell them.
-    :ivar refused: the same of those that the service reports as infected.
+    and ``infected`` are empty if the service does not report them.
+    :ivar refused: the same for the files that the service reports as infected.
     """
 
     files: list[dict[str, Any]]
@@ -58,28 +58,28 @@ def claim_arrivals(
     quatrix_conn_id: str = DEFAULT_CONN_ID,
     refuse_infected: bool = True,
 ) -> ClaimedArrivals:
-    """Take the files of events out of the watched folder, so that no other run handles them.
+    """Move the files of events out of the watched folder, so that no other run handles them.
 
-    Each file goes into a folder of its own below ``folder``; a run that gets the same event at the same moment, on
-    whatever host, goes without it. All tries of a task get the same files. Let the folder be none that is watched, and
-    let :func:`finish_arrivals` be the last step.
+    Each file goes into a folder of its own below ``folder``. If another run gets the same event at the same moment, on
+    any host, only one of them gets the file. All tries of a task get the same files. ``folder`` must not be watched,
+    and :func:`finish_arrivals` must be the last step.
 
-    :param events: of an asset that :class:`~airflow_provider_quatrix.triggers.files.QuatrixFileEventTrigger` watches
-        for: asset events, as in ``triggering_asset_events[asset]``, or their payloads; one or several.
-    :param folder: where claimed files go; made where missing.
-    :param watcher: the trigger that watches for the asset, or several: claim also the files that it would report and
+    :param events: of an asset that :class:`~airflow_provider_quatrix.triggers.files.QuatrixFileEventTrigger` watches:
+        asset events, as in ``triggering_asset_events[asset]``, or their payloads; one or several.
+    :param folder: where claimed files go; made if it is missing.
+    :param watcher: the trigger that watches for the asset, or several: also claim the files that it would report and
         that are there now. Airflow may leave an event to the next run, which starts only when another file arrives.
-    :param refuse_infected: ask the service what its virus scanner says, which is a call per file; a file of which it
-        says anything is refused.
-    :return: the files that are this run's alone.
+    :param refuse_infected: ask the service for the result of its virus scanner, which is a call per file. A file with
+        such a result is refused.
+    :return: the files that only this run has.
     :raises ValueError: an argument is wrong.
-    :raises AirflowException: a call has failed; a retry goes on.
+    :raises AirflowException: a call has failed; a retry continues.
     """
     arrivals = list({arrival.key: arrival for arrival in map(_arrival, _several(events))}.values())
     _check_folder("folder", folder)
     wanted = [_wanted(each, quatrix_conn_id) for each in (watcher if isinstance(watcher, Iterable) else [watcher])]
     attempt = Attempt.running()
-    # Outside of tasks nobody tries again.
+    # Outside of tasks there are no retries.
     owner = checkpoint_name(attempt.resume_key or uuid.uuid4().hex)[:16]
     with airflow_errors(quatrix_conn_id):
         tree = RemoteTree(QuatrixHook(quatrix_conn_id).client.files)
@@ -90,7 +90,7 @@ def claim_arrivals(
         arrivals = list({arrival.key: arrival for arrival in (*arrivals, *found)}.values())
         claimed = run_all(arrivals, lambda arrival: claims.claim(arrival, origin=refuse_infected), _AT_ONCE, Stop())
     told = [_told(each) for each in claimed if each is not None]
-    log.info("Claimed %d of %d files; others have the rest, or it has gone", len(told), len(arrivals))
+    log.info("Claimed %d of %d files; other runs have the rest, or it is gone", len(told), len(arrivals))
     for file in told:
         if file["infected"]:
             uploader = file["uploader"] or "somebody"
@@ -103,14 +103,14 @@ def claim_arrivals(
 def finish_arrivals(
     claimed: Sequence[Mapping[str, Any]], target: str | None = None, *, quatrix_conn_id: str = DEFAULT_CONN_ID
 ) -> list[dict[str, Any]]:
-    """Move files that were claimed to where they stay, and remove the folders of their claims.
+    """Move claimed files to their final folder, and remove the folders of their claims.
 
-    :param claimed: of the result of :func:`claim_arrivals`: ``files`` or ``refused``.
-    :param target: folder that gets them, with a number where the name is taken; made where missing. ``None`` if the
-        run has moved or deleted them already.
+    :param claimed: from the result of :func:`claim_arrivals`: ``files`` or ``refused``.
+    :param target: the folder for them, made if it is missing. If a name is taken, the file gets a number. ``None`` if
+        the run has moved or deleted the files already.
     :return: ``path``, ``id``, ``size``, ``modified`` and ``key`` of those that were moved.
     :raises ValueError: an argument is wrong.
-    :raises AirflowException: a call has failed, or a file is still there and there is no target; a retry goes on.
+    :raises AirflowException: a call has failed, or a file is still there and there is no target; a retry continues.
     """
     if target is not None:
         _check_folder("target", target)

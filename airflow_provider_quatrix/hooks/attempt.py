@@ -1,4 +1,4 @@
-"""Which try of which task works, so that a retry can go on with what an earlier try has left."""
+"""Which try of which task runs, so that a retry can continue what an earlier try has begun."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class Attempt:
     """One try of a task.
 
-    :param resume_key: names the task instance, the same in all tries; empty outside tasks. What one try has done, the
-        next does not do again.
-    :param is_retry: an earlier try may have done a part, or all without anybody knowing.
-    :param last_try: no retry follows, so that nothing unfinished stays after a failure.
+    :param resume_key: identifies the task instance, the same in all tries; empty outside tasks. What one try has done,
+        the next does not repeat.
+    :param is_retry: an earlier try may have done a part, or all without Airflow knowing.
+    :param last_try: no retry follows, so nothing unfinished may stay after a failure.
     :param kept: the checkpoints of its calls, which stay until their success is recorded.
     """
 
@@ -32,8 +32,8 @@ class Attempt:
     def of(cls, context: Mapping[str, Any], retries: int = 0) -> Self:
         """Return the try that a context belongs to.
 
-        :param context: of the task instance; without one, as in a unit test, there is no retry.
-        :param retries: how many retries the task has, where the task instance does not tell.
+        :param context: of the task instance; if it has none, as in a unit test, there is no retry.
+        :param retries: how many retries the task has, if the task instance does not say.
         """
         ti = context.get("ti")
         if ti is None:
@@ -58,10 +58,10 @@ class Attempt:
 
 
 def task_key(ti: Any) -> str:
-    """Return what names a task instance, the same in all tries."""
+    """Return what identifies a task instance, the same in all tries."""
     return "\0".join(map(str, (ti.dag_id, ti.task_id, ti.run_id, getattr(ti, "map_index", -1))))
 
 
 def checkpoint_name(*parts: str) -> str:
-    """Return a short name for a checkpoint; the parts may be long and hold anything."""
+    """Return a short name for a checkpoint; the parts may be long and contain anything."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -31,13 +31,12 @@ class AuditCalls(ShareCalls):
     """The activity log; a part of the hook."""
 
     def activity(self, start: Moment, end: datetime | str, *, full: bool = False) -> list[ActivityResult]:
-        """Return who did what in an interval, the oldest entry first.
+        """Return who did what in an interval, oldest first.
 
-        :param start: its first moment: a datetime with a time zone, the same as text in ISO 8601, or a timedelta, which
-            is before the end.
+        :param start: its first moment: a datetime with a time zone, ISO 8601 text, or a timedelta before the end.
         :param end: the moment right after it.
-        :param full: read the service's CSV, which also tells copies, and addresses on the network, but no ids.
-        :return: the entries, each once, without what opens a share.
+        :param full: read the service's CSV, which also has copies and IP addresses, but no ids.
+        :return: the entries, each once, without the ids of shares.
         :raises ValueError: there is no such interval.
         """
         return self._activity(Interval.of(start, end), full=full)
@@ -66,13 +65,13 @@ class AuditCalls(ShareCalls):
         full: bool = False,
         create_parents: bool = False,
     ) -> ExportResult:
-        """Write down who did what in an interval, in place of what an earlier call has written of it.
+        """Write who did what in an interval. This replaces what an earlier call has written for it.
 
         :param start: see :meth:`activity`.
         :param end: see :meth:`activity`.
-        :param target: local path, or URL such as ``s3://conn_id@bucket/key``, of a CSV file; of the folder that gets it
-            if it ends in a slash.
-        :param conn_id: connection of a database, in place of a file.
+        :param target: local path, or URL such as ``s3://conn_id@bucket/key``, of a CSV file; if it ends in a slash, of
+            the folder for the file.
+        :param conn_id: connection of a database, instead of a file.
         :param table: table in it.
         :param full: see :meth:`activity`.
         :param create_parents: make missing folders above the file.
@@ -82,7 +81,7 @@ class AuditCalls(ShareCalls):
         interval, to = Interval.of(start, end), Destination.of(target, conn_id, table)
         checked_flag("create_parents", create_parents)
         with self._running() as stop, stopped_by(stop):
-            # Before anything is asked of the service.
+            # Before any request to the service.
             database = database_hook(to.conn_id) if to.place is None else None
             entries = self._activity(interval, full=full)
             if database is None:

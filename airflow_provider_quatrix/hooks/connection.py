@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONN_TYPE = "quatrix"
 HOOK_NAME = "Quatrix"
 HOOK_CLASS = "airflow_provider_quatrix.hooks.quatrix.QuatrixHook"
-# Of a value that is too long to be what it should.
+# How much of a value is shown in an error.
 _SHOWN = 100
 _FORM_PREFIX = f"extra__{CONN_TYPE}__"
 
@@ -34,7 +34,7 @@ PLACEHOLDERS = {
 class InvalidConnectionError(ValueError):
     """A field of the connection is missing or wrong; nothing was sent.
 
-    :param problem: what is wrong and how to mend it.
+    :param problem: what is wrong and how to fix it.
     """
 
     def __init__(self, conn_id: str, name: str, problem: str) -> None:
@@ -54,9 +54,9 @@ class InvalidConnectionError(ValueError):
 class ExtraField:
     """A member of the connection's extra.
 
-    :param description: shown below it.
+    :param description: shown below the field.
     :param json_type: JSON type of the value.
-    :param default: taken where the member is absent or empty.
+    :param default: used if the member is absent or empty.
     :param secret: shown as dots.
     :param choices: the only values.
     """
@@ -70,7 +70,7 @@ class ExtraField:
     choices: tuple[str, ...] = ()
 
     def json_schema(self) -> dict[str, Any]:
-        """Return the field's JSON schema, from which Airflow 3 draws the form."""
+        """Return the field's JSON schema, from which Airflow 3 makes the form."""
         schema: dict[str, Any] = {"type": [self.json_type, "null"]}
         if self.secret:
             schema["format"] = "password"
@@ -131,7 +131,7 @@ def conn_fields() -> dict[str, dict[str, Any]]:
 
 
 def ui_field_behaviour() -> dict[str, Any]:
-    """Return what the forms of both Airflow lines do with the standard fields."""
+    """Return how the forms of Airflow 2 and 3 show the standard fields."""
     return {
         "hidden_fields": HIDDEN_FIELDS,
         "relabeling": RELABELING,
@@ -167,8 +167,8 @@ class ConnectionSettings:
         """Check a connection.
 
         :return: its settings.
-        :raises InvalidConnectionError: a field is missing or wrong; the message names it and the remedy, never a
-            secret value.
+        :raises InvalidConnectionError: a field is missing or wrong; the message names it and the fix, never a secret
+            value.
         """
         conn_id = connection.conn_id or ""
         check = _Checker(conn_id)
@@ -199,7 +199,7 @@ class _Checker:
     conn_id: str
 
     def value(self, name: str, convert: Callable[..., Any], *raw: Any) -> Any:
-        """Return what ``convert`` makes of a field; its complaint gets the names of connection and field."""
+        """Return a field converted by ``convert``; an error names the connection and the field."""
         try:
             return convert(*raw)
         except ValueError as error:
@@ -224,7 +224,7 @@ def _extra(check: _Checker, text: str | None) -> dict[str, Any]:
 
 
 def _is_broken_uri(connection: Connection) -> bool:
-    """Tell whether parts of a URI's password, or its login, have landed in other fields."""
+    """Return whether parts of a URI's password, or its login, have ended up in other fields."""
     misplaced = "@" in (connection.host or "") and not connection.login and not connection.password
     return (
         misplaced
@@ -238,7 +238,7 @@ def _is_blank(value: Any) -> bool:
 
 
 def _unprefixed(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the prefix off the names that Airflow 2.11's form sends, beside those without it, which go first."""
+    """Remove the prefix of the names that Airflow 2.11's form sends; names without it take precedence."""
     plain = {name: value for name, value in members.items() if not name.startswith(_FORM_PREFIX)}
     for name, value in members.items():
         if name.startswith(_FORM_PREFIX) and _is_blank(plain.get(name.removeprefix(_FORM_PREFIX))):
@@ -254,7 +254,7 @@ def _object(text: str | None) -> Mapping[str, Any]:
     if members is None:
         return {}
     if not isinstance(members, dict):
-        raise ValueError(  # noqa: TRY004 - a field's value, not a type of ours
+        raise ValueError(  # noqa: TRY004 - a field's value, no argument
             'is not a JSON object: write one such as {"totp_secret": "..."}'
         )
     return members
@@ -269,8 +269,8 @@ def read_host(host: str | None, port: int | None = None) -> str:
     """Return the address of an account, such as ``https://acme.quatrix.it``.
 
     :param host: a host, the account's name alone, or a URL.
-    :param port: where the host names none.
-    :raises ValueError: it is none of them; the message goes on after the field's name.
+    :param port: used if the host has none.
+    :raises ValueError: it is none of them; the message follows the field's name.
     """
     if not host or not host.strip():
         raise ValueError("is missing: set the account's host, such as acme.quatrix.it")
@@ -283,7 +283,7 @@ def read_host(host: str | None, port: int | None = None) -> str:
     if url.scheme not in ("https", "http"):
         raise ValueError(f"has the scheme {url.scheme!r}: only https and http work")
     if url.username or url.password:
-        raise ValueError("holds credentials: put them into login and password")
+        raise ValueError("contains credentials: put them into login and password")
     if not url.hostname or not re.fullmatch(r"[A-Za-z0-9._:-]+", url.hostname) or url_port == 0:
         raise ValueError("is not a host or URL: write acme.quatrix.it or https://acme.quatrix.it")
     if url.query or url.fragment or url.path.rstrip("/") not in ("", "/api/1.0"):
@@ -301,12 +301,12 @@ def _login(login: str) -> None:
     if not login:
         raise ValueError("is missing: set the e-mail address, or an `api_key` in the extra, which needs no login")
     if ":" in login:
-        raise ValueError("holds a colon, which Basic authentication cannot carry: check the e-mail address")
+        raise ValueError("contains a colon, which Basic authentication cannot carry: check the e-mail address")
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("is not text: put the value in quotes")  # noqa: TRY004 - a field's value, not a type of ours
+        raise ValueError("is not text: put the value in quotes")  # noqa: TRY004 - a field's value, no argument
     _encodable(value)
     return value.strip()
 
@@ -315,14 +315,14 @@ def _encodable(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        # JSON can hold halves of characters.
-        raise ValueError("holds half of a character, which has no UTF-8 form: enter it again") from None
+        # JSON can contain halves of characters (surrogates).
+        raise ValueError("contains half of a character, which has no UTF-8 form: enter it again") from None
 
 
 def _api_key(value: Any) -> str:
     key = _text(value)
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError("holds blanks or characters that no key has: copy it again")
+        raise ValueError("contains blanks or characters that no key has: copy it again")
     return key
 
 
@@ -363,7 +363,7 @@ def _verify(value: Any) -> bool | str:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except OSError:
-            raise ValueError(f"names {text!r}, which holds no readable certificate in PEM form") from None
+            raise ValueError(f"names {text!r}, which contains no readable certificate in PEM form") from None
     return text
 
 
@@ -382,7 +382,7 @@ def _proxy(value: Any) -> str:
 def _seconds(value: Any) -> float:
     try:
         if isinstance(value, bool):
-            raise TypeError  # noqa: TRY301 - Python takes true for 1, a person does not
+            raise TypeError  # noqa: TRY301 - for Python true is 1, for people it is not
         seconds = float(value)
     except (TypeError, ValueError):
         raise ValueError("is not a number of seconds") from None

@@ -1,4 +1,4 @@
-"""What a failure means to Airflow: try again, or tell a person what to do."""
+"""What a failure means to Airflow: retry, or ask a person to do something."""
 
 from __future__ import annotations
 
@@ -33,18 +33,12 @@ if TYPE_CHECKING:
 
 
 def is_final(error: Exception) -> bool:
-    """Tell whether trying the task again cannot help.
-
-    :return: ``True`` if a person has to do something first.
-    """
+    """Return whether a retry cannot help, as a person has to do something first."""
     return isinstance(error, InvalidConnectionError | InvalidShareError) or needs_a_person(error)
 
 
 def advice(error: Exception, conn_id: str) -> str:
-    """Return what a person should do about a failure, empty where there is nothing to do.
-
-    :return: a sentence.
-    """
+    """Return what a person should do about a failure, as a sentence; empty if there is nothing to do."""
     for kind, text in (
         (QuatrixAuthenticationError, _about_credentials(error, conn_id)),
         (QuatrixMfaRequired, f"The connection to change is {conn_id!r}."),
@@ -57,7 +51,7 @@ def advice(error: Exception, conn_id: str) -> str:
     ):
         if isinstance(error, kind):
             return text
-    # A conflict that was found here, not by the service, has its own advice.
+    # A conflict that was found by this package, not by the service, comes with its own advice.
     if isinstance(error, QuatrixConflict) and error.code is not None:
         return "Set if_exists to 'overwrite', 'skip' or 'rename', or remove what is there."
     return ""
@@ -73,7 +67,7 @@ def _about_credentials(error: Exception, conn_id: str) -> str:
 
 @contextmanager
 def airflow_errors(conn_id: str) -> Iterator[None]:
-    """Turn failures into Airflow's exceptions: one clear line, and no retries where they cannot help.
+    """Turn failures into Airflow's exceptions: one clear line, and no retries if they cannot help.
 
     :raises AirflowFailException: a person has to do something first.
     :raises AirflowException: a retry may help.
@@ -95,7 +89,7 @@ _STAGES = {
 }
 
 
-# In the order in which a connection comes to them. What is not at hand, such as a proxy, is passed at once.
+# In the order in which a connection gets to them. A stage without a part, such as a proxy, is passed at once.
 STAGES = (
     "Connection",
     "Budget",
@@ -111,7 +105,7 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Trial:
-    """How far a connection came when it was tried.
+    """How far a test of a connection got.
 
     :param failed: the stage that failed, one of :data:`STAGES`; empty if all is well.
     """
@@ -122,7 +116,7 @@ class Trial:
 
 
 def failed_stage(error: Exception) -> str:
-    """Name the stage of connecting at which an error happened.
+    """Return the stage of connecting at which an error happened.
 
     :return: ``Connection``, ``Address``, ``Proxy``, ``TLS``, ``Credentials``, ``Second factor``, ``CAPTCHA``,
         ``Budget`` or ``Service``.

@@ -46,13 +46,13 @@ class FileCalls(TransferCalls):
         missing_ok: bool = False,
         **filters: Unpack[FilterArguments],
     ) -> list[FileResult]:
-        """Return what folders hold, or the files that match patterns.
+        """Return the content of folders, or the files that match patterns.
 
         :param path: a folder, or a pattern such as ``/inbox/**/*.csv``; one or several.
-        :param recursive: also what is in the folders of a folder; the Trash is left out.
+        :param recursive: include subfolders, but not the Trash's content.
         :param glob: see :meth:`move_many`.
         :param missing_ok: a folder that is missing is fine.
-        :param filters: which files, see :class:`FilterArguments`; with any, folders are left out.
+        :param filters: which files, see :class:`FilterArguments`; with a filter, folders are left out.
         :return: files and folders, each once.
         :raises QuatrixNotFound: there is no such folder.
         """
@@ -67,22 +67,22 @@ class FileCalls(TransferCalls):
         """Return the metadata of a file or folder.
 
         :return: its path, id, kind, size and modification time.
-        :raises QuatrixNotFound: there is nothing.
+        :raises QuatrixNotFound: nothing is there.
         """
         with doing("Looking up", path):
             return FileResult.of(join(split(path)), self._tree().stat(path))
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is a file or folder at a path."""
+        """Return whether there is a file or folder at a path."""
         return self._tree().find(path) is not None
 
     def make_directory(self, path: str, *, create_parents: bool = False, exist_ok: bool = True) -> str:
         """Make a folder.
 
         :param create_parents: make missing folders above it.
-        :param exist_ok: an existing folder is fine.
+        :param exist_ok: a folder that exists is fine.
         :return: its id.
-        :raises QuatrixConflict: a file is there, or a folder and that is not fine.
+        :raises QuatrixConflict: a file is there, or a folder although ``exist_ok`` is false.
         :raises QuatrixNotFound: the folder above is missing.
         """
         tree, names = self._tree(), split(path)
@@ -104,13 +104,13 @@ class FileCalls(TransferCalls):
             return made
 
     def _made(self, tree: RemoteTree, above: str, names: tuple[str, ...]) -> str:
-        """Make a folder that was not there just before, and that nobody else may make meanwhile."""
+        """Make a folder that was missing just before. Nobody else may make it in the meantime."""
         try:
             return tree.files.make_folder(above, names[-1], repeat=Repeat.REFUSED).id
         except QuatrixConflict:
             raise self._in_the_way(join(names)) from None
         except (QuatrixTransportError, QuatrixResponseError) as error:
-            # It may have been made although the answer got lost.
+            # It may have been made although the response was lost.
             found = tree.files.find(names[-1], above) if may_repeat(error, Repeat.SAFE) else None
             if found is None or not found[1].is_folder:
                 raise
@@ -139,7 +139,7 @@ class FileCalls(TransferCalls):
         return self._told(source, found)
 
     def _told(self, source: str, found: Entry | None) -> FileResult | None:
-        """Return what became of an object, and report it."""
+        """Return and report what became of an object."""
         self._report([] if found is None else [(source, found.path)], self._naming, self._naming)
         return None if found is None else FileResult.of(found.path, found.file)
 
@@ -158,14 +158,13 @@ class FileCalls(TransferCalls):
 
         :param source: paths or patterns, or earlier results: mappings with ``path``, or objects with that attribute.
             One or several.
-        :param target: path of the object itself for a single one, unless it ends in a slash; else of the folder that
-            gets them.
+        :param target: the new path of a single object, unless it ends in a slash; otherwise the folder for the objects.
         :param if_exists: ``fail``, ``skip``, ``overwrite`` (files only) or ``rename``.
         :param create_parents: make missing folders of the target.
-        :param glob: whether text is a pattern; ``None``: if it holds wildcards. Say ``False`` for paths of which you
-            know no more than that files have them. Results are names in any case.
-        :param selection: which files, see :class:`SelectionArguments`. With filters, a folder stands for the files
-            below it, which keep their places, and stays itself.
+        :param glob: whether text is a pattern; ``None``: if it contains wildcards. Set ``False`` for paths that were
+            found. Results are names in any case.
+        :param selection: which files, see :class:`SelectionArguments`. With a filter, a folder stands for the files
+            below it, which keep their structure; the folder itself stays.
         :return: one result per object.
         """
         call = _bulk_call(source, target, if_exists, glob, create_parents=create_parents, selection=selection)
@@ -200,14 +199,14 @@ class FileCalls(TransferCalls):
         glob: bool | None = None,
         **filters: Unpack[FilterArguments],
     ) -> int:
-        """Delete files and folders with all they hold.
+        """Delete files and folders with everything in them.
 
         :param path: paths, patterns of files, or earlier results; see :meth:`move_many`.
         :param permanently: do not keep them in the Trash.
-        :param missing_ok: a path where nothing is, or a pattern that matches nothing, is fine.
+        :param missing_ok: a path that does not exist, or a pattern that matches nothing, is fine.
         :param glob: see :meth:`move_many`.
-        :param filters: which files, see :class:`FilterArguments`. With any, a folder stands for the files below it,
-            and stays itself.
+        :param filters: which files, see :class:`FilterArguments`. With a filter, a folder stands for the files below
+            it, and stays itself.
         :return: how many objects were deleted.
         """
         given = Sources.of(path, glob=glob, name="path")
@@ -222,9 +221,9 @@ class FileCalls(TransferCalls):
         """Remove unfinished uploads of this package, and checkpoints of transfers, that no task will resume.
 
         :param path: folder below which to look for unfinished uploads.
-        :param older_than: seconds for which nobody has written to them; default 7 days. Longer than the time between
-            two tries of a task.
-        :param dry_run: remove nothing, and tell what would be.
+        :param older_than: only what nobody has written to for this time, in seconds; default 7 days. Set it longer than
+            the time between two tries of a task.
+        :param dry_run: remove nothing, only report what would be removed.
         :return: what was removed.
         """
         tree = self._tree()
@@ -254,9 +253,9 @@ class FileCalls(TransferCalls):
             )
 
     def search(self, name: str) -> list[SearchResult]:
-        """Find files and folders by a part of their name, wherever the service looks.
+        """Find files and folders by a part of their name, in all folders that the service searches.
 
-        :return: without their paths, which the service does not tell.
+        :return: without their paths, which the service does not report.
         """
         return [SearchResult.of(file) for file in self.client.files.search(name)]
 

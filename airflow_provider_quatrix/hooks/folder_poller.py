@@ -1,4 +1,4 @@
-"""Watches a folder for as long as it takes, with the connection as it is at the time."""
+"""Polls a folder, each time with the connection as it is then."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class ConnectionFolderPoller:
-    """Lists a folder again and again; credentials that change take effect at the next poll.
+    """Lists a folder at every poll; changed credentials take effect at the next poll.
 
-    :param place: the folder, and how many levels of folders below it.
+    :param place: the folder, and how many levels of subfolders.
     """
 
     def __init__(self, conn_id: str, place: Place) -> None:

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# More files than these on one side are told as the folder that holds them all.
+# More files than these on one side are reported as the folder that contains them all.
 MOST_DATASETS = 50
 
 QUATRIX_SCHEME = "quatrix"
 LOCAL = "file"
-# What a URI's path holds as it is, by RFC 3986.
+# Characters that stay as they are in a URI's path, by RFC 3986.
 _PLAIN = "/-._~!$&'()*+,;=:@"
-# Airflow and other providers write paths of stores into URIs as they are; only these would not stay in the path.
+# Airflow and other providers do not escape paths of stores in URIs; only these characters would not stay in the path.
 _NOT_PLAIN_ELSEWHERE = re.compile(r"[?#\x00-\x1f]")
-# Several names of one store, and the one that OpenLineage has for it.
+# Several names of one store, and OpenLineage's name for it.
 _SCHEMES = {"gcs": "gs", "s3a": "s3", "s3n": "s3", "local": LOCAL}
 
 
@@ -46,24 +46,24 @@ class Dataset:
 
     @property
     def uri(self) -> str:
-        """The URI by which Airflow's assets name it."""
+        """The URI that Airflow's assets use for it."""
         if self.namespace.startswith(f"{QUATRIX_SCHEME}://"):
             return self.namespace + quoted(self.name)
         top = self.namespace if "://" in self.namespace else f"{self.namespace}://"
         return f"{top}/{_NOT_PLAIN_ELSEWHERE.sub(lambda found: quote(found[0]), self.name.removeprefix('/'))}"
 
 
-# Tells the dataset of a path, or of a URL, in one store.
+# Returns the dataset of a path, or of a URL, in one store.
 Naming = Callable[[str], Dataset]
 
 
 def quoted(path: str) -> str:
-    """Return a path on Quatrix as it stands in a URI: each of its writings becomes the same."""
+    """Return a path on Quatrix as it is written in a URI; all its spellings become the same."""
     return quote("/" + "/".join(name for name in path.split("/") if name), safe=_PLAIN, errors="replace")
 
 
 def authority(base_url: str) -> str:
-    """Return what stands for an account in URIs: its host, in lower case, with the port unless that is 443.
+    """Return the name of an account in URIs: its host, in lower case, with the port unless that is 443.
 
     :param base_url: scheme and host, perhaps with a port.
     """
@@ -75,7 +75,7 @@ def authority(base_url: str) -> str:
 
 
 def is_whole_host(host: str) -> bool:
-    """Tell whether a name can only be a host's, and not that of a folder or connection."""
+    """Return whether a name can only be a host's, and not that of a folder or connection."""
     return "." in host or ":" in host or host == "localhost"
 
 
@@ -96,7 +96,7 @@ def on_this_host(path: str) -> Dataset:
 def in_store(host: Callable[[], str]) -> Naming:
     """Return how files of another store are named by their URLs.
 
-    :param host: tells what names the store where its URLs do not, as of SFTP.
+    :param host: returns the name of the store if its URLs have none, such as those of SFTP.
     """
     known = cache(host)
 
@@ -114,7 +114,7 @@ def in_store(host: Callable[[], str]) -> Naming:
 
 
 def host_of(connection: Any) -> str:
-    """Return host and port of a connection of Airflow, without the credentials that a URL in its place may hold."""
+    """Return host and port of an Airflow connection, without the credentials that a URL in its host may contain."""
     host = connection.host or ""
     url = urlsplit(host if "://" in host else f"//{host}")
     port = connection.port or url.port
@@ -139,7 +139,7 @@ class Lineage:
         :param moved: source and target of each.
         :param source: how the sources are named.
         :param target: how the targets are named.
-        :return: each file, or, of more than :data:`MOST_DATASETS` in a store, the folder that holds them all.
+        :return: each file; for more than :data:`MOST_DATASETS` in a store, the folder that contains them all.
         """
         return cls(
             _few(source(path) for path, _ in moved),
@@ -163,19 +163,19 @@ def _folder_of(names: Iterable[str]) -> str:
 
 
 def reported(context: Any, moved: Sequence[tuple[str, str]], source: Naming, target: Naming) -> Lineage:
-    """Tell Airflow's hook lineage what a call has moved or copied; never fails.
+    """Report to Airflow's hook lineage what a call has moved or copied; never fails.
 
     :param context: the hook.
-    :param moved: see :meth:`Lineage.of`, as for the others.
-    :return: what was told.
+    :param moved: see :meth:`Lineage.of`, as for the other arguments.
+    :return: what was reported.
     """
     lineage = Lineage()
     try:
         lineage = Lineage.of(moved, source, target)
         if moved and _is_wanted():
             _report(context, lineage)
-    except Exception as error:  # noqa: BLE001 - no work fails for want of a note about it
-        log.debug("The lineage could not be told (%s)", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - a missing report must not fail the task
+        log.debug("The lineage could not be reported (%s)", type(error).__name__)
     return lineage
 
 
@@ -188,15 +188,15 @@ def _report(context: Any, lineage: Lineage) -> None:
         try:
             add(context, uri=uri)
         except ValueError:
-            # Airflow 2 takes ASCII only.
+            # Airflow 2 accepts ASCII only.
             add(context, uri=quote(uri, safe=string.printable, errors="replace"))
 
 
 def _is_wanted() -> bool:
-    """Tell whether anybody reads the lineage: merely asking Airflow for the collector takes seconds."""
+    """Return whether anybody reads the lineage, as asking Airflow for the collector alone takes seconds."""
     try:
         from airflow.sdk.plugins_manager import get_hook_lineage_readers_plugins
     except ImportError:
-        # Before Airflow 3.2 it takes none.
+        # Before Airflow 3.2 the collector accepts none.
         return True
     return bool(get_hook_lineage_readers_plugins())

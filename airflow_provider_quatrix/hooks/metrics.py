@@ -44,7 +44,7 @@ class Metrics:
         self._count("quatrix.bytes", size, direction=direction)
 
     def changed(self, record: AccountRecord) -> None:
-        """Tell how many logins are left, and whether the account is blocked."""
+        """Report how many logins are left, and whether the account is blocked."""
         left = LOGIN_LIMIT - len(recent_attempts(record.counted, time.time()))
         self._send("gauge", "quatrix.logins_left", max(0, left))
         self._send("gauge", "quatrix.blocked", int(record.block.since is not None))
@@ -58,5 +58,5 @@ class Metrics:
 
             stats: Any = Stats
             getattr(stats, kind)(name, value, tags={"conn_id": self._conn_id, **tags})
-        except Exception as error:  # noqa: BLE001 - no work fails for want of a figure about it
+        except Exception as error:  # noqa: BLE001 - a missing figure must not fail the task
             log.debug("The metric %s could not be sent (%s)", name, type(error).__name__)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
-# What runs DAG files: of Airflow 3.3, of earlier 3.x, of 2.11.
+# What runs DAG files in Airflow 3.3, in earlier 3.x, and in 2.11.
 _LOADERS = (
     "airflow.dag_processing.importers.python_importer",
     "airflow.dag_processing.dagbag",
@@ -17,14 +17,14 @@ _LOADERS = (
 
 
 def dag_file_line() -> str | None:
-    """Return file and line of the DAG file that is being read at the moment, ``None`` where none is."""
+    """Return file and line of the DAG file that is being parsed now; ``None`` if there is none."""
     frame: FrameType | None = sys._getframe(1)
     found = None
     while frame is not None:
         if frame.f_globals.get("__name__") in _LOADERS:
             return found
         if frame.f_code.co_name == "<module>":
-            # The outermost one is the DAG file, which may import others.
+            # The outermost file is the DAG file, which may import others.
             found = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
         frame = frame.f_back
     return None

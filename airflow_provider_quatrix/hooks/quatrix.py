@@ -143,9 +143,9 @@ class QuatrixHook(AuditCalls, BaseHook):
     def login(self, mfa_code: str | None = None) -> SessionResult:
         """Make sure that the connection has a working session; sign in only if it has none.
 
-        With an API key there is no session; the key is tried instead.
+        With an API key there is no session; the key is tested instead.
 
-        :param mfa_code: a second factor for this one login, if the connection does not hold it.
+        :param mfa_code: a second factor for this login only, if the connection has none.
         :return: the session's state, without its id.
         :raises QuatrixError: signing in failed.
         """
@@ -159,7 +159,7 @@ class QuatrixHook(AuditCalls, BaseHook):
 
         :param renew: sign in if there is no session or it has ended.
         :raises QuatrixSessionExpired: there is no session, and ``renew`` is false.
-        :raises QuatrixError: the session cannot be kept.
+        :raises QuatrixError: the session cannot be kept alive.
         """
         if self.client.uses_api_key:
             return
@@ -176,7 +176,7 @@ class QuatrixHook(AuditCalls, BaseHook):
         return not self.client.uses_api_key and self._session.end()
 
     def unblock_captcha(self, token: str) -> bool:
-        """Hand in a passed CAPTCHA.
+        """Submit the token of a passed CAPTCHA.
 
         :param token: proof of the passed CAPTCHA; works once.
         :return: ``False`` if nothing was blocked and the token was not used.
@@ -185,9 +185,9 @@ class QuatrixHook(AuditCalls, BaseHook):
         return not self.client.uses_api_key and self._session.unblock(token)
 
     def captcha_blocked(self, max_age: float = 0.0) -> bool:
-        """Ask whether the account is blocked by a CAPTCHA; never sign in while it is.
+        """Check whether the account is blocked by a CAPTCHA; never sign in while it is.
 
-        :param max_age: seconds for which a block that another task saw is believed without asking.
+        :param max_age: seconds for which a block that another task saw counts without a check.
         :return: ``False`` if the session works, and always with an API key.
         :raises QuatrixError: signing in failed for another reason.
         """
@@ -200,20 +200,20 @@ class QuatrixHook(AuditCalls, BaseHook):
         return False
 
     def session_state(self) -> SessionResult:
-        """Return the state of the connection's session, without asking Quatrix."""
+        """Return the state of the connection's session, without calling Quatrix."""
         if self.client.uses_api_key:
             return SessionResult.of(SessionState(SessionStatus.API_KEY))
         return SessionResult.of(self._session.state())
 
     def test_connection(self) -> tuple[bool, str]:
-        """Try the connection, for the Test button.
+        """Test the connection, for the Test button.
 
         :return: whether it works, and one line: the stage if it failed, and how many logins it took.
         """
         self._is_test = True
         before = self._login_attempts()
         trial = self.trial()
-        # Airflow makes up an id for the test, which nobody knows.
+        # Airflow invents an id for the test, which nobody knows.
         told = trial.error.without_id if isinstance(trial.error, InvalidConnectionError) else trial.message
         text = f"{trial.failed}: {told}" if trial.failed else told
         after = self._login_attempts()
@@ -230,9 +230,9 @@ class QuatrixHook(AuditCalls, BaseHook):
             return None
 
     def trial(self, observer: Observer | None = None) -> Trial:
-        """Try the connection for a person who waits: once more even if it was refused before.
+        """Test the connection for a person who waits: try once more even if it was refused before.
 
-        :param observer: is told all responses.
+        :param observer: sees all responses.
         :return: how far it got.
         """
         self._is_test = True
@@ -240,7 +240,7 @@ class QuatrixHook(AuditCalls, BaseHook):
             if observer is not None:
                 self.client.observe(observer)
             if not self.client.uses_api_key:
-                # The account may have been corrected since.
+                # The account may have been corrected in the meantime.
                 self._session.forgive()
             profile = self.client.profile()
         except (QuatrixError, InvalidConnectionError) as error:
@@ -265,7 +265,7 @@ class QuatrixHook(AuditCalls, BaseHook):
     def _checkpoint(self, name: str) -> Checkpoint:
         """Return the checkpoint of a transfer, encrypted and shared by all workers.
 
-        :param name: tells transfers apart.
+        :param name: unique among transfers.
         """
         return EncryptedCheckpoint(
             upload_store(_store_setting(), self.settings.conn_id, checkpoint_name(name)), self._cipher
@@ -281,7 +281,7 @@ class QuatrixHook(AuditCalls, BaseHook):
     @cached_property
     def _credentials(self) -> Credentials:
         settings = self.settings
-        # With an API key nobody signs in, but the key encrypts the checkpoints of transfers.
+        # With an API key there is no login, but the key encrypts the checkpoints of transfers.
         password = settings.password if settings.api_key is None else settings.api_key
         return Credentials(settings.login, password, settings.totp_secret, settings.pin)
 

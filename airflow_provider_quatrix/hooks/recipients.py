@@ -1,4 +1,4 @@
-"""Finds the users and contacts whose e-mail addresses a task names."""
+"""Finds the users and contacts by the e-mail addresses that a task gives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def recipient_ids(client: QuatrixClient, emails: Sequence[str], *, create: bool)
 
     :param emails: in lower case.
     :param create: make contacts of unknown ones.
-    :raises InvalidShareError: some are unknown; nothing was made then.
+    :raises InvalidShareError: some are unknown; nothing was made.
     """
     ids = {email: _found(client, email) for email in emails}
     if not all(ids.values()):
@@ -38,7 +38,7 @@ def recipient_ids(client: QuatrixClient, emails: Sequence[str], *, create: bool)
 
 
 def _found(client: QuatrixClient, email: str) -> str:
-    # The service looks for addresses that begin like this.
+    # The service finds all addresses that begin with this one.
     return next((each.id for each in client.shares.recipients(email) if each.email.lower() == email), "")
 
 
@@ -53,7 +53,7 @@ def _made(client: QuatrixClient, email: str) -> str:
     try:
         made = client.contacts.create(email, email).id
     except QuatrixConflict:
-        # Another task has made it meanwhile.
+        # Another task has made it in the meantime.
         found = _found(client, email)
         if not found:
             raise

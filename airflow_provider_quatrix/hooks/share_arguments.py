@@ -1,4 +1,4 @@
-"""Checks of what a user says about shares and requests for files; light enough for DAGs that are being parsed."""
+"""Checks of arguments for shares and requests for files; light enough for DAGs that are being parsed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ALL = "all"
 
 
 class InvalidShareError(ValueError):
-    """What a user says about a share cannot be; nothing was sent for it."""
+    """An argument for a share is invalid; nothing was sent for it."""
 
 
 def checked_emails(value: Any, name: str = "recipients") -> tuple[str, ...]:
     """Check e-mail addresses.
 
-    :param value: one, or several; text may hold several, with commas between them.
-    :param name: what to call them in errors.
+    :param value: one, or several; a text may contain several, separated by commas.
+    :param name: the argument's name, for errors.
     :return: each once, in lower case.
-    :raises InvalidShareError: one is no address.
+    :raises InvalidShareError: one is not an address.
     """
     found: dict[str, None] = {}
     for each in _addresses(value, name):
@@ -43,7 +43,7 @@ def _addresses(value: Any, name: str) -> Iterable[str]:
     if value is None:
         return
     if isinstance(value, str):
-        # A list that a template has turned into text comes with brackets and quotes.
+        # A list that a template has turned into text has brackets and quotes.
         yield from filter(None, (each.strip("[]()'\"") for each in _SEPARATORS.split(value)))
         return
     if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
@@ -55,10 +55,10 @@ def _addresses(value: Any, name: str) -> Iterable[str]:
 
 
 def checked_text(name: str, value: Any, longest: int) -> str:
-    """Check a text that people get to see.
+    """Check a text that people will see.
 
-    :param longest: characters that the service takes.
-    :raises InvalidShareError: it is no text, or too long.
+    :param longest: how many characters the service accepts.
+    :raises InvalidShareError: it is not a text, or too long.
     """
     if not isinstance(value, str):
         raise InvalidShareError(f"{name} is {value!r}: give a text")
@@ -70,8 +70,8 @@ def checked_text(name: str, value: Any, longest: int) -> str:
 def checked_pin(value: Any) -> str | None:
     """Check a PIN. No error shows it.
 
-    :param value: a text; digits may come as a number; ``None`` for no PIN.
-    :raises InvalidShareError: it is empty, or no text that can be sent.
+    :param value: a text, or digits as a number; ``None`` for no PIN.
+    :raises InvalidShareError: it is empty, or not a text that can be sent.
     """
     if value is None:
         return None
@@ -98,10 +98,9 @@ def checked_share_type(value: Any) -> str:
 
 
 def checked_moment(name: str, value: Any) -> datetime | timedelta | None:
-    """Check when something begins or ends, as far as that can be done ahead of time.
+    """Check when something begins or ends, as far as that is possible in advance.
 
-    :param value: a datetime with a time zone, the same as text in ISO 8601, or a timedelta from now; ``None`` for no
-        such moment.
+    :param value: a datetime with a time zone, ISO 8601 text, or a timedelta from now; ``None`` for no such time.
     :raises InvalidShareError: it is none of these.
     """
     if value is None or value in ("", "None"):
@@ -125,8 +124,8 @@ def checked_moment(name: str, value: Any) -> datetime | timedelta | None:
 def checked_period(activates: Any, expires: Any, now: datetime) -> tuple[int | None, int | None]:
     """Check when a share begins and ends.
 
-    :param activates: as of :func:`checked_moment`; ``None`` for at once.
-    :param expires: likewise; ``None`` for never.
+    :param activates: as in :func:`checked_moment`; ``None`` for at once.
+    :param expires: in the same forms; ``None`` for never.
     :param now: the present, with a time zone.
     :return: both as Unix time.
     :raises InvalidShareError: it would end in the past, or before it begins.
@@ -165,12 +164,12 @@ def checked_number_of_recipients(value: Any) -> int | str:
 
 
 def check_quicklink(quicklink: bool, recipients: tuple[str, ...], **further: Any) -> None:
-    """Check that what is said of a share goes together.
+    """Check that the arguments of a share fit together.
 
-    :param quicklink: whether it is one without recipients.
+    :param quicklink: whether it is a link without recipients.
     :param recipients: of the share.
-    :param further: what a quicklink does not have, where it was given.
-    :raises InvalidShareError: it does not.
+    :param further: arguments that were given and that a quicklink does not have.
+    :raises InvalidShareError: they do not.
     """
     if not checked_flag("quicklink", quicklink):
         if not recipients:
@@ -188,18 +187,18 @@ def check_quicklink(quicklink: bool, recipients: tuple[str, ...], **further: Any
 
 
 def check_asked(recipients: tuple[str, ...]) -> None:
-    """Check that somebody is asked for files.
+    """Check that a request for files has recipients.
 
-    :raises InvalidShareError: nobody is.
+    :raises InvalidShareError: it has none.
     """
     if not recipients:
         raise InvalidShareError("recipients is empty: give the e-mail addresses of those who are to send files")
 
 
 def reference_of(value: Any) -> str:
-    """Return the reference that a text or an earlier result holds.
+    """Return the reference in a text or an earlier result.
 
-    :raises InvalidShareError: there is none.
+    :raises InvalidShareError: it contains none.
     """
     found = value.get("reference") if isinstance(value, Mapping) else value
     if not isinstance(found, str) or not found.strip():

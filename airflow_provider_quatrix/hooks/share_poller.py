@@ -1,4 +1,4 @@
-"""Watches a share for as long as it takes, with the connection as it is at the time."""
+"""Polls a share, each time with the connection as it is then."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.share_models import Download
     from airflow_provider_quatrix.hooks.share_references import ShareReference
 
-# The call that counts downloads does not tell whether a share was revoked. So one look in so many asks for that, in
+# The call that counts downloads does not report whether a share was revoked. So one poll in so many checks that
+# instead of the downloads.
 # place of the downloads.
 _LOOKS_AT_STATE = 10
 
 
 class SharePoller:
-    """Asks again and again how often a share was downloaded: one call, and one more for each file that was since.
+    """Polls how often a share was downloaded: one call, and one more for each file with new downloads.
 
     :param share: reference of the share.
     """
@@ -38,7 +39,7 @@ class SharePoller:
     def poll(self) -> Receipts:
         """Return who has downloaded the share, and whether it has ended.
 
-        :raises InvalidShareError: there is no such reference, or it is of another connection.
+        :raises InvalidShareError: the reference is invalid, or it is of another connection.
         """
         hook = QuatrixHook(self._conn_id)
         reference, client = hook._opened(self._share), hook.client
@@ -54,12 +55,12 @@ class SharePoller:
 
     def _look_at_state(self, client: QuatrixClient, share_id: str) -> None:
         entry = next((each for each in client.tracking.shares() if each.id == share_id), None)
-        # How far back the list goes is not documented, so that one that was never in it may be just old.
+        # How far back the list goes is not documented. So a share that was never in it may only be too old.
         self._is_revoked = entry.revoked if entry is not None else self._is_listed
         self._is_listed = self._is_listed or entry is not None
 
     def _look_at_downloads(self, client: QuatrixClient, reference: ShareReference) -> str:
-        """Look at what was downloaded, and return why the share has ended, empty if it has not."""
+        """Check what was downloaded; return why the share has ended, empty if it has not."""
         try:
             files, now = client.tracking.files_and_time(reference.id)
             for file in files:

@@ -1,4 +1,4 @@
-"""Who has downloaded a share, and whether those are enough; light enough for the triggerer's event loop."""
+"""Who has downloaded a share, and whether they are enough; light enough for the triggerer's event loop."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Receipts:
-    """What a look at a share has found.
+    """What a poll of a share has found.
 
-    :param downloads: by the id of the file in the share; of all its files.
+    :param downloads: of all its files, by the id of the file in the share.
     :param ended: why nobody can download any more, such as ``was revoked``; empty if people can.
     """
 
@@ -35,19 +35,19 @@ class Receipts:
 
     @property
     def who(self) -> list[str]:
-        """Those who have downloaded each file: recipients, or addresses on the network where no more is known."""
+        """Those who have downloaded every file: recipients, or IP addresses if nothing else is known."""
         people = [{self._person(each) for each in downloads} for downloads in self.downloads.values()]
         return sorted(set.intersection(*people) - {""}) if people else []
 
     def _person(self, download: Download) -> str:
         if not self.reference.named:
             return download.recipient.lower() or download.address
-        # Whoever else may open it, such as its sender, is not who it was meant for.
+        # Others may open it too, such as its sender, but they are no recipients.
         return download.recipient.lower() if download.recipient.lower() in self.reference.recipients else ""
 
     @property
     def shown(self) -> list[DownloadResult]:
-        """All downloads, for the result of a task."""
+        """All downloads, for the task's result."""
         return receipts(each for downloads in self.downloads.values() for each in downloads)
 
 
@@ -61,9 +61,9 @@ class ReceiptCriteria:
     recipients: int | str = ALL
 
     def check(self, reference: ShareReference) -> None:
-        """Check that a share can be downloaded by so many.
+        """Check that so many can download a share.
 
-        :raises InvalidShareError: it cannot, or nobody would know.
+        :raises InvalidShareError: they cannot, or nobody would know.
         """
         checked_number_of_recipients(self.recipients)
         if reference.kind == "request":
@@ -74,7 +74,7 @@ class ReceiptCriteria:
             if self.recipients == ALL:
                 raise InvalidShareError(
                     "recipients is 'all', but the share is public, and the service does not know who downloads it: "
-                    "give a number, which counts addresses on the network"
+                    "give a number, which counts IP addresses"
                 )
         elif self._needed(reference) > len(reference.recipients):
             raise InvalidShareError(
@@ -82,7 +82,7 @@ class ReceiptCriteria:
             )
 
     def are_met(self, found: Receipts) -> bool:
-        """Tell whether enough have downloaded."""
+        """Return whether enough have downloaded."""
         return len(found.who) >= self._needed(found.reference)
 
     def _needed(self, reference: ShareReference) -> int:
@@ -90,25 +90,25 @@ class ReceiptCriteria:
 
     @property
     def description(self) -> str:
-        """What is waited for, for a person."""
+        """What the sensor waits for, for people."""
         who = "all recipients" if self.recipients == ALL else f"{self.recipients} of the recipients"
         return f"{who} to download the share"
 
     def seen(self, found: Receipts) -> str:
-        """Return how far it is, for a person."""
+        """Return how many have downloaded, for people."""
         who = found.who
         return f"{len(who)} of {self._needed(found.reference)}" + (f": {all_of(who)}" if who else "")
 
     def in_vain(self, found: Receipts) -> str:
-        """Return that a share has ended too early, for a person."""
+        """Return that a share has ended too early, for people."""
         return (
             f"The share {found.ended}, and so cannot be downloaded any more. It was downloaded by {self.seen(found)}. "
-            "Share the files anew if somebody still needs them"
+            "Share the files again if somebody still needs them"
         )
 
 
 def receipts(downloads: Iterable[Download]) -> list[DownloadResult]:
-    """Return what is told of downloads, the first one first."""
+    """Return downloads for the task's result, oldest first."""
     return [_shown(each) for each in sorted(downloads, key=lambda each: (each.time, each.recipient, each.file))]
 
 

@@ -1,6 +1,6 @@
-"""References of shares: texts that tell nothing, unless one has the connection that has made the share.
+"""References of shares: encrypted texts that only the connection that has made the share can read.
 
-The id of a share makes its link, so whoever has the id can open the share.
+The link of a share contains its id, so whoever has the id can open the share.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_quatrix.hooks.share_arguments import InvalidShareError, re
 if TYPE_CHECKING:
     from airflow_provider_quatrix.sessions.cipher import RecordCipher
 
-# Tells these texts from all else that is encrypted with the connection's key.
+# Distinguishes these texts from everything else that is encrypted with the connection's key.
 _PURPOSE = "share reference 1"
 
 
@@ -29,12 +29,12 @@ class ShareKind(StrEnum):
 
 @dataclass(frozen=True)
 class ShareReference:
-    """A share, quicklink or request for files, with what is needed to watch and to end it.
+    """A share, quicklink or request for files, with what is needed to poll and to end it.
 
-    :param id: makes the link.
-    :param link: the page that it leads to; empty where the service did not tell.
+    :param id: part of the link.
+    :param link: the page that it leads to; empty if the service did not return it.
     :param recipients: e-mail addresses, in lower case.
-    :param named: downloads are known by recipient; else by address on the network only.
+    :param named: downloads are known by recipient; otherwise only by IP address.
     :param expires: Unix time; ``None`` for never.
     """
 
@@ -51,7 +51,7 @@ class ShareReference:
 
     @classmethod
     def opened(cls, value: Any, cipher: RecordCipher, conn_id: str) -> Self:
-        """Read what :meth:`seal` has made.
+        """Read the text that :meth:`seal` has made.
 
         :param value: the text, or an earlier result with it.
         :param cipher: of the connection.

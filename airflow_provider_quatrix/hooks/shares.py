@@ -75,20 +75,20 @@ class ShareCalls(StorageCalls):
 
         :param paths: paths or patterns, or earlier results; see :meth:`move_many`.
         :param recipients: e-mail addresses of users and contacts; one or several, also as text with commas.
-        :param expires: when it ends: a datetime with a time zone, the same as text in ISO 8601, or a timedelta from now
-            on; default never.
-        :param activates: when it begins, likewise; default at once.
+        :param expires: when the share ends: a datetime with a time zone, ISO 8601 text, or a timedelta from now;
+            default never.
+        :param activates: when it begins, in the same forms; default at once.
         :param pin: what a recipient has to enter.
         :param share_type: ``tracked``: for recipients and any user of the account; ``restricted``: for recipients only;
             ``public``: for whoever has the link.
         :param return_files: recipients may send files back.
         :param notify: the sender gets an e-mail when somebody downloads.
-        :param send_email: the service tells the recipients by e-mail.
+        :param send_email: the service notifies the recipients by e-mail.
         :param create_contacts: make contacts of recipients whom Quatrix does not know.
         :param quicklink: make a link for whoever has it, without recipients; the service decides when it ends.
         :param glob: see :meth:`move_many`.
         :return: what was shared, with a reference in place of the link.
-        :raises InvalidShareError: an argument cannot be; nothing was sent.
+        :raises InvalidShareError: an argument is invalid; nothing was sent.
         """
         emails, now = checked_emails(recipients), datetime.now(UTC)
         check_quicklink(
@@ -123,7 +123,7 @@ class ShareCalls(StorageCalls):
             return self._share_order(new, sources, emails, create_contacts=create_contacts, quicklink=quicklink)
 
         with doing("Sharing", ", ".join(source.text for source in sources)):
-            # Not by the subject, which may hold the time of a try.
+            # Without the subject, which may contain the time of a try.
             made = self._once("share", plan, *sources.described, *emails)
         log.info("Shared %d files with %s", len(made.shown["files"]), ", ".join(emails) or "whoever has the link")
         shown = made.shown | {"files": [FileResult(file) for file in made.shown["files"]]}
@@ -169,7 +169,7 @@ class ShareCalls(StorageCalls):
         """End a share, quicklink or request for files.
 
         :param share: what :meth:`share` or :meth:`request_files` has returned, or the reference in it.
-        :return: ``False`` if the service says that it had ended before, or is gone.
+        :return: ``False`` if the service says that it had ended before, or does not exist any more.
         """
         reference = self._opened(share)
         with doing("Revoking", f"the {reference.kind}"):
@@ -185,7 +185,7 @@ class ShareCalls(StorageCalls):
         return True
 
     def _is_revoked(self, share_id: str) -> bool:
-        """Tell whether the sender's list says that a share was ended."""
+        """Return whether the sender's list says that a share was ended."""
         try:
             return any(entry.id == share_id and entry.revoked for entry in self.client.tracking.shares())
         except QuatrixError:
@@ -194,8 +194,8 @@ class ShareCalls(StorageCalls):
     def share_downloads(self, share: Share) -> list[DownloadResult]:
         """Return who has downloaded what of a share, and when.
 
-        :param share: as of :meth:`revoke_share`.
-        :return: the downloads, the first one first.
+        :param share: see :meth:`revoke_share`.
+        :return: the downloads, oldest first.
         """
         reference = self._opened(share)
         with doing("Looking up the downloads of", f"the {reference.kind}"):
@@ -204,9 +204,9 @@ class ShareCalls(StorageCalls):
         return receipts(found)
 
     def share_link(self, share: Share) -> str:
-        """Return the page of a share or request, for people to whom the service sends no e-mail. It is a secret.
+        """Return the link of a share or request, for people to whom the service sends no e-mail. It is a secret.
 
-        :param share: as of :meth:`revoke_share`.
+        :param share: see :meth:`revoke_share`.
         """
         from airflow.providers.common.compat.sdk import mask_secret
 
@@ -229,12 +229,12 @@ class ShareCalls(StorageCalls):
         """Ask people for files, who put them into a folder.
 
         :param folder: path of the folder.
-        :param recipients: as of :meth:`share`.
-        :param send_email: the service tells the recipients by e-mail.
+        :param recipients: see :meth:`share`.
+        :param send_email: the service notifies the recipients by e-mail.
         :param create_contacts: make contacts of recipients whom Quatrix does not know.
-        :param create_parents: make the folder, and those above it, where missing.
+        :param create_parents: make the folder, and those above it, if they are missing.
         :return: what was asked for, with a reference in place of the link.
-        :raises InvalidShareError: an argument cannot be; nothing was sent.
+        :raises InvalidShareError: an argument is invalid; nothing was sent.
         """
         emails = checked_emails(recipients)
         check_asked(emails)
@@ -291,12 +291,12 @@ class ShareCalls(StorageCalls):
         return ShareReference.opened(share, self._cipher, self.settings.conn_id)
 
 
-# Where the service's own pages are.
+# The paths of the service's own pages.
 _PAGES = {ShareKind.SHARE: "download", ShareKind.QUICKLINK: "download", ShareKind.REQUEST: "files-return"}
 
 
 def _entries(tree: RemoteTree, sources: Sources) -> list[Entry]:
-    """Return the files and folders that are to be shared, each once."""
+    """Return the files and folders to share, each once."""
     found: dict[str, Entry] = {}
     lookup = Lookup(tree, sources)
     for source in sources:
@@ -309,7 +309,7 @@ def _entries(tree: RemoteTree, sources: Sources) -> list[Entry]:
 
 
 def _common_folder(entries: Sequence[Entry]) -> str:
-    """Return the folder that holds all files, as the service takes only one."""
+    """Return the folder that contains all files, as the service accepts only one."""
     folders = {entry.file.parent_id: join(entry.names[:-1]) for entry in entries}
     if len(folders) > 1:
         first, second, *_ = sorted(folders.values())

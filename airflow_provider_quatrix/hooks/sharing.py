@@ -1,7 +1,7 @@
-"""Shares, and asks for files, once for all tries of a task, also when a worker dies before it can say so.
+"""Makes shares and requests for files once for all tries of a task, even if a worker dies before it can report one.
 
-What is going to be made is written down before the call. A retry that finds such a note without a result looks in the
-sender's list for what is like it and was not there before.
+What is going to be made is written into a checkpoint before the call. If a retry finds such a checkpoint without a
+result, it searches the sender's list for a share that fits and was not there before.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds that the mail of a share may take to appear in the activity log, for a try that finds the share there.
+# Seconds that the mail of a share may take to appear in the activity log, when a retry has found the share.
 MAIL_SECONDS = 20.0
 _MAIL_PAUSE = 2.0
 # Seconds by which the times of a share and of its entries in the activity log may differ.
@@ -38,13 +38,13 @@ _LOG_SLACK = 60.0
 
 @dataclass(frozen=True)
 class Sought:
-    """What tells the share of a task from others.
+    """What distinguishes the share of a task from others.
 
     :param owner_id: user who shares.
     :param emails: addresses of the recipients, in lower case.
     :param names: of the files, sorted.
-    :param folder_id: that gets the files of a request.
-    :param mails: the call itself tells the recipients, and not a job that goes on by itself.
+    :param folder_id: the folder for the files of a request.
+    :param mails: the call itself notifies the recipients, and not a job that runs after it.
     """
 
     kind: ShareKind
@@ -57,16 +57,16 @@ class Sought:
 
     @property
     def is_request(self) -> bool:
-        """Whether files are asked for."""
+        """Whether it is a request for files."""
         return self.kind is ShareKind.REQUEST
 
     def may_be(self, entry: TrackedShare) -> bool:
-        """Tell whether an entry of the sender's list is like it."""
+        """Return whether an entry of the sender's list fits."""
         return (
             entry.is_request == self.is_request
             and entry.owner_id in ("", self.owner_id)
             and {email.lower() for email in entry.emails} == set(self.emails)
-            # Requests have no subject, and nobody knows what the service makes of an empty one.
+            # Requests have no subject, and it is not known how the service stores an empty one.
             and (self.is_request or not self.subject.strip() or entry.subject.strip() == self.subject.strip())
         )
 
@@ -75,11 +75,11 @@ class Sought:
 class Made:
     """What was made.
 
-    :param id: makes the link.
-    :param link: the page that it leads to; empty where the service did not tell.
+    :param id: part of the link.
+    :param link: the page that it leads to; empty if the service did not return it.
     :param activates: Unix time; ``None`` for at once.
     :param expires: Unix time; ``None`` for never.
-    :param shown: what the task tells of it.
+    :param shown: the task's result.
     """
 
     id: str = field(repr=False)
@@ -91,7 +91,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Order:
-    """Something to be made.
+    """A share or request that is going to be made.
 
     :param wanted: how it will be, without id and link.
     :param send: makes it.
@@ -107,8 +107,8 @@ class _Note:
     """What the tries know.
 
     :param wanted: how it will be, without id and link.
-    :param before: marks of what was like it before.
-    :param discarded: marks of what was made by half, and ended by a later try.
+    :param before: marks of what was there before and fits.
+    :param discarded: marks of what was made only in part, and ended by a later try.
     :param made: what was made, once that is known.
     """
 
@@ -138,7 +138,7 @@ class _Note:
 class OnceOnly:
     """Makes something once for all tries of a task.
 
-    :param checkpoint: keeps what the tries know; ``None`` outside of tasks, where there is no other try.
+    :param checkpoint: keeps what the tries know; ``None`` outside of tasks, where there are no retries.
     :param is_retry: an earlier try may have made it.
     :param last_try: no retry follows.
     """
@@ -154,7 +154,7 @@ class OnceOnly:
     def make(self, plan: Callable[[], Order]) -> Made:
         """Make it, or return what an earlier try has made.
 
-        :param plan: looks up what is needed; not called if nothing is left to do.
+        :param plan: gets what is needed; not called if nothing is left to do.
         """
         discarded: tuple[str, ...] = ()
         note = _Note.read(self._checkpoint.read()) if self._is_retry and self._checkpoint is not None else None
@@ -182,16 +182,18 @@ class OnceOnly:
         return made
 
     def _before(self, sought: Sought) -> tuple[str, ...]:
-        """Return marks of what is like it by now."""
+        """Return marks of what fits and is there already."""
         try:
             return tuple(mark(each.id) for each in self._client.tracking.shares() if sought.may_be(each))
         except QuatrixPermissionDenied:
-            # Then a retry may not look either, and fails, rather than do it twice.
-            log.warning("The account may not list its shares: if the worker dies now, a retry asks for a person")
+            # Then a retry cannot look for it either. It fails, as it might share twice.
+            log.warning(
+                "The account may not list its shares: if the worker dies now, a retry fails and asks for a person"
+            )
             return ()
 
     def _settled(self, note: _Note) -> Made | None:
-        """Return what an earlier try has made without noting it; what was made by half is ended."""
+        """Return what an earlier try has made without a record of it; what it made only in part is ended."""
         self._end_discarded(note)
         found = self._found(note)
         if found is None:
@@ -202,7 +204,7 @@ class OnceOnly:
         return self._adopted(note, found)
 
     def _end_discarded(self, note: _Note) -> None:
-        """End what an earlier try was about to end."""
+        """End what an earlier try was going to end."""
         for entry in self._client.tracking.shares() if note.discarded else ():
             if mark(entry.id) in note.discarded and not entry.revoked:
                 self._end(note, entry)
@@ -219,11 +221,11 @@ class OnceOnly:
             is_mailed = self._is_mailed(note.sought, found)
             if is_mailed or (is_mailed is None and not refused):
                 return self._adopted(note, found)
-            # Where only the answer was lost, the mail may be on its way yet. A retry looks again.
+            # If only the response was lost, the mail may still be on its way. A retry checks again.
             if refused or self._last_try:
                 self._discard(note, found)
         except QuatrixError as another:
-            log.warning("Whether something was made cannot be told now (%s); the next try looks", another)
+            log.warning("Whether the share was made is not known yet (%s); the next try checks", another)
         return None
 
     def _found(self, note: _Note) -> TrackedShare | None:
@@ -234,24 +236,24 @@ class OnceOnly:
         return None
 
     def _is(self, sought: Sought, entry: TrackedShare) -> bool:
-        """Tell whether something like it is it."""
+        """Return whether what fits is the one that was made."""
         try:
             if sought.is_request:
                 return self._client.shares.return_info(entry.id).folder_id == sought.folder_id
             return tuple(sorted(file.name for file in self._client.tracking.files(entry.id))) == sought.names
         except (QuatrixNotFound, QuatrixPermissionDenied):
-            # Nothing more is known of it, as of one that has ended.
+            # Nothing more is known of it, as it has ended.
             return True
 
     def _is_mailed_by_now(self, sought: Sought, entry: TrackedShare) -> bool | None:
-        """Tell the same as :meth:`_is_mailed`, but give the mail some time."""
+        """Return the same as :meth:`_is_mailed`, but give the mail some time."""
         ends = time.monotonic() + MAIL_SECONDS
         while (is_mailed := self._is_mailed(sought, entry)) is False and time.monotonic() < ends:
             time.sleep(_MAIL_PAUSE)
         return is_mailed
 
     def _is_mailed(self, sought: Sought, entry: TrackedShare) -> bool | None:
-        """Tell whether the recipients were told; ``None`` if the activity log does not say."""
+        """Return whether the recipients were notified; ``None`` if the activity log does not say."""
         if not sought.mails:
             return True
         try:
@@ -270,7 +272,7 @@ class OnceOnly:
         return made
 
     def _discard(self, note: _Note, entry: TrackedShare) -> None:
-        log.warning("An earlier call has made it, but has told nobody: it is revoked")
+        log.warning("An earlier call did not notify the recipients: what it made is revoked")
         self._write(replace(note, discarded=(*note.discarded, mark(entry.id))))
         self._end(note, entry)
 

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.filters import Moment, Patterns
 
-# Text, a path, or an earlier result, which is a mapping with ``path``. An XComArg of the operators stands for any of
+# Text, a path, or an earlier result, which is a mapping with ``path``. Operators also accept an XComArg instead.
+
 # them.
 Path = str | PathLike[str] | Mapping[str, Any]
 Paths = Path | Sequence[Path]
-# E-mail addresses; text may hold several.
+# E-mail addresses; a text may contain several.
 Emails = str | Sequence[str]
-# When something begins or ends: a timedelta is from now on, text is ISO 8601.
+# When something begins or ends: a timedelta counts from now, text is ISO 8601.
 Deadline = datetime | timedelta | str | None
-# What a share has returned, or the reference in it.
+# The result of a share, or the reference in it.
 Share = str | Mapping[str, Any]
 Callbacks = Callable[[Any], None] | Sequence[Callable[[Any], None]] | None
 
 
 class TaskArguments(TypedDict, total=False):
-    """What every task of Airflow takes, of both lines."""
+    """Arguments of every task of Airflow 2 and 3."""
 
     task_id: Required[str]
     allow_nested_operators: bool
@@ -85,13 +86,13 @@ class TaskArguments(TypedDict, total=False):
 
 
 class QuatrixArguments(TaskArguments, total=False):
-    """What every task of this package takes."""
+    """Arguments of every task of this package."""
 
     quatrix_conn_id: str
 
 
 class SourcesArguments(QuatrixArguments, total=False):
-    """What the operators take that work on what paths and patterns name."""
+    """Arguments of the operators that work on what paths and patterns name."""
 
     glob: bool | None
 
@@ -109,19 +110,19 @@ class SelectingArguments(SourcesArguments, total=False):
 
 
 class DeletingArguments(SelectingArguments, total=False):
-    """What the operator takes that deletes, beside its own."""
+    """Arguments of the delete operator, without its own."""
 
     path: Required[Paths]
 
 
 class ListingArguments(SelectingArguments, total=False):
-    """What the operator takes that lists, beside its own."""
+    """Arguments of the list operator, without its own."""
 
     results: str
 
 
 class TargetArguments(SourcesArguments, total=False):
-    """What the operators take that put something somewhere."""
+    """Arguments of the operators with a target."""
 
     source: Required[Paths]
     target: Required[Path]
@@ -131,7 +132,7 @@ class TargetArguments(SourcesArguments, total=False):
 
 
 class BulkMoveArguments(TargetArguments, SelectingArguments, total=False):
-    """What the operators take that move or copy on Quatrix."""
+    """Arguments of the operators that move or copy on Quatrix."""
 
     keep_structure: bool | str
     on_error: str
@@ -145,7 +146,7 @@ class _HowArguments(TypedDict, total=False):
 
 
 class StoreArguments(SourcesArguments, _HowArguments, total=False):
-    """What the operator takes that moves files to and from other stores, beside its own."""
+    """Arguments of the operator for other stores, without its own."""
 
     if_exists: str
     create_parents: bool | str
@@ -153,7 +154,7 @@ class StoreArguments(SourcesArguments, _HowArguments, total=False):
 
 
 class MirroringArguments(BulkMoveArguments, _HowArguments, total=False):
-    """What uploads and downloads take."""
+    """Arguments of uploads and downloads."""
 
     delete_extra: bool
     dry_run: bool
@@ -170,11 +171,11 @@ class _Waiting(TypedDict, total=False):
 
 
 class AirflowSensorArguments(TaskArguments, _Waiting, total=False):
-    """What every sensor of Airflow takes."""
+    """Arguments of every sensor of Airflow."""
 
 
 class SensorArguments(AirflowSensorArguments, total=False):
-    """What every sensor of this package takes."""
+    """Arguments of every sensor of this package."""
 
     quatrix_conn_id: str
     poke_interval: timedelta | float
@@ -183,7 +184,7 @@ class SensorArguments(AirflowSensorArguments, total=False):
 
 
 class FileSensorArguments(SensorArguments, total=False):
-    """What the file sensor takes."""
+    """Arguments of the file sensor."""
 
     path: Required[Any]
     glob: bool | None
@@ -193,7 +194,7 @@ class FileSensorArguments(SensorArguments, total=False):
 
 
 class FileSensorDecoratorArguments(FileSensorArguments, total=False):
-    """What ``@task.quatrix_file_sensor`` takes."""
+    """Arguments of ``@task.quatrix_file_sensor``."""
 
     task_id: str  # type: ignore[misc]  # the function's name, unless it is given
     op_args: Collection[Any] | None

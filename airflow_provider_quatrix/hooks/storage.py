@@ -49,23 +49,22 @@ class StorageCalls(FileCalls):
         bandwidth: float | None = None,
         delete_source: bool = False,
     ) -> Transfers:
-        """Transfer files, folders or what matches patterns between Quatrix and any store that Airflow knows.
+        """Transfer files, folders or what matches patterns between Quatrix and any store that Airflow supports.
 
         :param source: URLs such as ``s3://conn_id@bucket/key``, or patterns; a path without a scheme is on Quatrix.
             One or several of one store, also as paths of Airflow's object storage, or as earlier results.
-        :param target: URL or path: of the file itself for a single file, unless it ends in a slash; else of the folder
-            that gets them.
+        :param target: URL or path. For a single file, it is the new one itself, unless it ends in a slash. Otherwise,
+            it is the folder for the files.
         :param if_exists: ``fail``, ``skip``, ``overwrite`` or ``rename``.
         :param create_parents: make missing folders of the target. Those below it are always made.
         :param transfers: files at a time; each takes about 32 MiB of memory.
         :param glob: see :meth:`move_many`.
-        :param checksum: digest that the results tell of the bytes that passed through: an algorithm of hashlib, or
-            ``None`` for none.
+        :param checksum: digest of the bytes in the results: an algorithm of hashlib, or ``None`` for none.
         :param verify: read each file back from the target, and compare its digest; default: if ``delete_source`` is
-            set. A copy within one account is checked by its size.
-        :param bandwidth: the most bytes per second, of all files together.
-        :param delete_source: once all files have arrived, delete those at the source that nobody has written to since;
-            on Quatrix into the Trash.
+            set. For a copy within one account, the size is compared.
+        :param bandwidth: the most bytes per second, for all files together.
+        :param delete_source: once all files have arrived, delete those at the source that have not changed since they
+            were read; on Quatrix they go to the Trash.
         :return: one result per file, in the order of the plan. Paths in other stores are URLs.
         """
         settings = self._settings(
@@ -108,7 +107,7 @@ class StorageCalls(FileCalls):
         return QuatrixEndpoint(self._hook_of(place)._tree()) if place.is_on_quatrix else StoreEndpoint(place)
 
     def _naming_of(self, place: Place) -> Naming:
-        """Return how the files of a place are named in lineage."""
+        """Return how lineage names the files of a place."""
         if place.is_on_quatrix:
             return self._hook_of(place)._naming
         return in_store(lambda: "" if place.conn_id is None else host_of(BaseHook.get_connection(place.conn_id)))

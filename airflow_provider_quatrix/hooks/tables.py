@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def database_hook(conn_id: str) -> DbApiHook:
     """Return the hook of a database's connection.
 
-    :raises InvalidConnectionError: there is no such connection, or it is none of a database.
+    :raises InvalidConnectionError: there is no such connection, or it is not for a database.
     """
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -48,7 +48,7 @@ def database_hook(conn_id: str) -> DbApiHook:
 def replace_rows(
     hook: DbApiHook, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], times: tuple[str, str]
 ) -> None:
-    """Put rows in place of those of the same times, in one transaction.
+    """Replace the rows of an interval, in one transaction.
 
     The hook's own ``insert_rows`` commits before and after, so that others could see the table in between.
 
@@ -58,7 +58,7 @@ def replace_rows(
     :raises OSError: the database refuses it; nothing has changed.
     """
     mark: str = hook.placeholder
-    # Both names are checked, and values are sent apart.
+    # Both names are checked, and values are sent separately.
     delete = f"DELETE FROM {table} WHERE time >= {mark} AND time < {mark}"  # noqa: S608
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(mark for _ in columns)})"  # noqa: S608
     with _naming(table), closing(hook.get_conn()) as connection:
@@ -78,7 +78,7 @@ def replace_rows(
 
 @contextmanager
 def _naming(table: str) -> Iterator[None]:
-    """Let each failure of a database, all of which have classes of their own, be one that names the table."""
+    """Turn any failure of a database, whatever its class, into an error that names the table."""
     try:
         yield
     except Exception as error:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 P = TypeVar("P", UploadPlan, DownloadPlan)
 
 
-class Run(Protocol[P]):  # type: ignore[misc]  # a plan comes out of a callable, so that it goes in and out
+class Run(Protocol[P]):  # type: ignore[misc]  # a plan is both returned and taken
     """Runs the plan of an upload or download."""
 
     def __call__(
@@ -47,7 +47,7 @@ class Run(Protocol[P]):  # type: ignore[misc]  # a plan comes out of a callable,
         journal: Journal,
         checkpoint: Checkpoint | None,
     ) -> Transfers:
-        """Run it."""
+        """Run the plan."""
 
 
 class TransferCalls:
@@ -55,14 +55,14 @@ class TransferCalls:
 
     client: QuatrixClient
     attempt: Attempt
-    """Of which task the calls are a try; set by the operators."""
+    """Which try of which task the calls belong to; set by the operators."""
     lineage = Lineage()
     """What the last call that moved or copied files has read and written."""
 
     def _checkpoint(self, name: str) -> Checkpoint:
         """Return the checkpoint of an unfinished transfer.
 
-        :param name: tells transfers apart.
+        :param name: unique among transfers.
         """
         raise NotImplementedError
 
@@ -71,10 +71,10 @@ class TransferCalls:
         return RemoteTree(self.client.files)
 
     def _checkpoint_of(self, what: str, *parts: str) -> Checkpoint | None:
-        """Return the checkpoint of a call, ``None`` where there is no retry.
+        """Return the checkpoint of a call; ``None`` if there is no retry.
 
         :param what: the kind of call.
-        :param parts: tell calls of a task apart.
+        :param parts: distinguish the calls of a task.
         """
         if not self.attempt.resume_key:
             return None
@@ -103,23 +103,22 @@ class TransferCalls:
         """Upload files, folders or what matches patterns.
 
         :param source: local paths or patterns, or earlier results; see :meth:`move_many`.
-        :param target: path on Quatrix: of the file itself for a single file, unless it ends in a slash; else of the
-            folder that gets them.
-        :param if_exists: ``fail``, ``skip``, ``overwrite``, ``rename`` or ``update``, which overwrites what differs in
-            size or modification time, and skips what does not.
+        :param target: path on Quatrix. For a single file, it is the new path itself, unless it ends in a slash.
+            Otherwise, it is the folder for the files.
+        :param if_exists: ``fail``, ``skip``, ``overwrite``, ``rename`` or ``update``, which skips what has the same
+            size and modification time, and overwrites the rest.
         :param create_parents: make missing folders on Quatrix. Those below ``target`` are always made.
         :param transfers: files at a time.
         :param glob: see :meth:`move_many`.
-        :param checksum: digest of the local bytes that the results tell: an algorithm of hashlib, or ``None`` for none;
-            then a retry does not resume in the middle of a file.
+        :param checksum: digest of the local bytes in the results: an algorithm of hashlib, or ``None`` for none. With
+            ``None`` a retry does not resume in the middle of a file.
         :param verify: read each file back before it gets its name, and compare its digest.
-        :param bandwidth: the most bytes per second, of all files together.
-        :param delete_source: delete the local files that have arrived, unless they have changed since.
-        :param delete_extra: move what the folder ``target`` has and the folder ``source`` lacks to the Trash, once all
-            has arrived; with ``update`` or ``overwrite`` only.
-        :param dry_run: move and delete nothing, and tell what would be.
-        :param selection: which files, see :class:`SelectionArguments`. With filters, folders without such files are
-            not made.
+        :param bandwidth: the most bytes per second, for all files together.
+        :param delete_source: delete the local files that have arrived, unless they have changed since they were read.
+        :param delete_extra: once all files have arrived, move what the folder ``target`` has and the folder ``source``
+            lacks to the Trash. Only with ``update`` or ``overwrite``.
+        :param dry_run: move and delete nothing, only report what would happen.
+        :param selection: which files, see :class:`SelectionArguments`. With a filter, no empty folders are made.
         :return: one result per file, in the order of the plan.
         """
         settings = self._settings(
@@ -145,7 +144,7 @@ class TransferCalls:
         return results
 
     def _settings(self, if_exists: str, selection: SelectionArguments, **how: Any) -> TransferSettings:
-        """Return how a call of this try moves files."""
+        """Return the settings of a transfer of this try."""
         attempt = self.attempt
         return TransferSettings(
             if_exists=IfExists.parse(if_exists, update=True),
@@ -176,7 +175,7 @@ class TransferCalls:
         parts = (place, *(each.text for each in sources))
         with self._running() as stop:
             tree, journal = self._tree(), Journal(self._checkpoint_of(what, *parts), is_retry=settings.is_retry)
-            # A retry finds some sources deleted, and so cannot plan anew.
+            # A retry finds some sources deleted, and so cannot make the plan again.
             keeps_plan = settings.delete_source and not settings.dry_run
             checkpoint = self._checkpoint_of(f"plan of {what}", *parts) if keeps_plan else None
             return run(
@@ -189,7 +188,7 @@ class TransferCalls:
             )
 
     def stop(self) -> None:
-        """End the uploads and downloads that run now; a signal's handler may call it."""
+        """Stop the uploads and downloads that run now; a signal handler may call this."""
         for stop in list(self._stops):
             stop.set()
 
@@ -226,20 +225,21 @@ class TransferCalls:
         """Download files, folders or what matches patterns.
 
         :param source: paths on Quatrix or patterns, or earlier results; see :meth:`move_many`.
-        :param target: local path: of the file itself for a single file, unless it ends in a slash or is a folder; else
-            of the folder that gets them.
-        :param if_exists: ``fail``, ``skip``, ``overwrite``, ``rename`` or ``update``, which overwrites what differs in
-            size or modification time, and skips what does not.
+        :param target: local path. For a single file, it is the new path itself, unless it ends in a slash or is a
+            folder. Otherwise, it is the folder for the files.
+        :param if_exists: ``fail``, ``skip``, ``overwrite``, ``rename`` or ``update``, which skips what has the same
+            size and modification time, and overwrites the rest.
         :param create_parents: make missing local folders. Those below ``target`` are always made.
         :param transfers: files at a time.
         :param glob: see :meth:`move_many`.
-        :param checksum: digest of the local bytes that the results tell: an algorithm of hashlib, or ``None`` for none;
-            then no byte is read twice.
-        :param bandwidth: the most bytes per second, of all files together.
-        :param delete_source: move the files that have arrived to the Trash, unless they have changed since.
-        :param delete_extra: delete what the folder ``target`` has and the folder ``source`` lacks, once all has
-            arrived; with ``update`` or ``overwrite`` only.
-        :param dry_run: move and delete nothing, and tell what would be.
+        :param checksum: digest of the local bytes in the results: an algorithm of hashlib, or ``None`` for none, so
+            that nothing is read twice.
+        :param bandwidth: the most bytes per second, for all files together.
+        :param delete_source: move the files that have arrived to the Trash, unless they have changed since they were
+            read.
+        :param delete_extra: once all files have arrived, delete what the folder ``target`` has and the folder
+            ``source`` lacks. Only with ``update`` or ``overwrite``.
+        :param dry_run: move and delete nothing, only report what would happen.
         :param selection: see :meth:`upload`.
         :return: one result per file, in the order of the plan.
         """
@@ -266,11 +266,11 @@ class TransferCalls:
 
     @property
     def _naming(self) -> Naming:
-        """How the account's files are named in lineage."""
+        """How lineage names the account's files."""
         return on_quatrix(self.client.base_url)
 
     def _report(self, moved: Sequence[tuple[str, str]], source: Naming, target: Naming) -> None:
-        """Tell what a call has read and written.
+        """Report what a call has read and written.
 
         :param moved: source and target of each file.
         :param source: how the sources are named.

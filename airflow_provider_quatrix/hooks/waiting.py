@@ -1,4 +1,4 @@
-"""Waiting: patient while the service is down, over when it has been down for long."""
+"""Waiting: patient while the service is down, over if it has been down for too long."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Polls are never apart by exactly their interval.
+# The time between two polls is never exactly their interval.
 _SLACK = 0.9
 
 
 class Patience:
     """Counts the polls in a row that failed because the service is down.
 
-    :param max_failures: how many of them end waiting.
+    :param max_failures: how many of them end the wait.
     :param interval: seconds between polls.
-    :param pace: seconds between the polls that count; an earlier one, for someone less patient, counts as the one
-        before.
+    :param pace: seconds between the polls that count. A poll that comes sooner, for a waiter with a shorter interval,
+        counts together with the one before.
     """
 
     def __init__(self, max_failures: int, interval: float, pace: float = 0.0) -> None:
@@ -42,19 +42,19 @@ class Patience:
         self._counted_at = 0.0
 
     def answered(self) -> None:
-        """Note that a poll has worked."""
+        """Record that a poll has succeeded."""
         self.failures = 0
 
     def outlasts(self, error: Exception, now: float = 0.0) -> bool:
-        """Tell whether to go on waiting after a poll that failed.
+        """Return whether to continue after a failed poll.
 
-        :param now: when, in seconds.
+        :param now: the present time in seconds.
         """
         if not is_outage(error):
             return False
         if isinstance(error, QuatrixLoginBudgetExhausted):
             until = datetime.now(UTC) + timedelta(seconds=error.retry_after or 0)
-            log.info("%s. Waiting for it, until %s UTC, is no failure", error, f"{until:%H:%M:%S}")
+            log.info("%s. Waiting until %s UTC does not count as a failure", error, f"{until:%H:%M:%S}")
             return True
         if not self.failures or now - self._counted_at >= _SLACK * self._pace:
             self.failures += 1
@@ -66,21 +66,21 @@ class Patience:
 
 
 class Memory(Protocol):
-    """Keeps values from one process of a task to the next."""
+    """Keeps values between the processes of a task."""
 
     def get(self, name: str) -> Any:
-        """Return a value, ``None`` where nothing is kept."""
+        """Return a value, or ``None``."""
 
     def keep(self, **values: Any) -> None:
         """Keep values."""
 
 
 class Watch:
-    """Polls again and again, and gives up only when the service has been down for long.
+    """Polls, and fails only if the service has been down for too long.
 
     :param interval: seconds between polls.
-    :param max_failures: polls in a row that fail because the service is down, and end waiting.
-    :param memory: where to count them, if each poll may happen in a new process, as when a sensor is rescheduled.
+    :param max_failures: how many failed polls in a row, because the service is down, end the wait.
+    :param memory: where to count them, if each poll may run in a new process, as for a rescheduled sensor.
     """
 
     def __init__(self, conn_id: str, interval: float, *, max_failures: int, memory: Memory | None = None) -> None:
@@ -95,8 +95,8 @@ class Watch:
     def poll(self, fetch: Callable[[], T]) -> T | None:
         """Poll once.
 
-        :param fetch: asks the service; may raise.
-        :return: its answer, or ``None`` while the service is down.
+        :param fetch: calls the service; may raise.
+        :return: its result, or ``None`` while the service is down.
         :raises AirflowFailException: a person has to do something first.
         :raises AirflowException: the service has been down for too long.
         """
@@ -119,14 +119,14 @@ class Watch:
             self._memory.keep(failures=self._patience.failures)
 
 
-# What Airflow 3 and 2 give as the reason when a trigger outlives the timeout of its deferral.
+# The reasons that Airflow 3 and 2 give when a deferral times out.
 _TIMEOUTS = ("Trigger timeout", "Trigger/execution timeout")
 
 
 def timed_out(next_kwargs: dict[str, Any] | None) -> bool:
-    """Tell whether a task resumes because its trigger took too long.
+    """Return whether a task resumes because its trigger took too long.
 
-    :param next_kwargs: what the task resumes with.
+    :param next_kwargs: arguments with which the task resumes.
     """
     return (next_kwargs or {}).get("error") in _TIMEOUTS
 
@@ -134,7 +134,7 @@ def timed_out(next_kwargs: dict[str, Any] | None) -> bool:
 def raise_failure(event: dict[str, Any] | None) -> dict[str, Any]:
     """Turn the payload of a failed wait into an exception.
 
-    :param event: payload of a trigger of this package; ``None`` where a success ended the task already.
+    :param event: payload of a trigger of this package; ``None`` if a success has ended the task already.
     :return: the payload of a success.
     :raises AirflowFailException: a person has to do something first.
     :raises AirflowException: a retry may help.

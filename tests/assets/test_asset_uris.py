@@ -117,7 +117,7 @@ def test_a_user_is_refused_and_not_repeated() -> None:
     [
         ({"host": ""}, "host is missing"),
         ({"host": "acme.quatrix.it/folder"}, "host has a path"),
-        ({"host": "robot:s3cret@acme.quatrix.it"}, "host holds credentials"),
+        ({"host": "robot:s3cret@acme.quatrix.it"}, "host contains credentials"),
         ({"host": "acme", "path": "/a/../b"}, "has a meaning of its own"),
     ],
 )

@@ -76,9 +76,9 @@ def test_the_host_is_a_name_or_a_url(host: str, port: int | None, url: str) -> N
         ("", "host is missing"),
         ("   ", "host is missing"),
         ("ftp://acme.quatrix.it", "scheme 'ftp'"),
-        (f"https://robot:{SECRET}@acme.quatrix.it", "holds credentials: put them into login and password"),
-        (f"robot:{SECRET}@acme.quatrix.it", "holds credentials"),
-        ("robot@acme.quatrix.it", "holds credentials"),
+        (f"https://robot:{SECRET}@acme.quatrix.it", "contains credentials: put them into login and password"),
+        (f"robot:{SECRET}@acme.quatrix.it", "contains credentials"),
+        ("robot@acme.quatrix.it", "contains credentials"),
         ("https://acme.quatrix.it/files", "has a path"),
         (f"https://acme.quatrix.it/?token={SECRET}", "has a path"),
         (f"https://acme.quatrix.it/#{SECRET}", "has a path"),
@@ -109,7 +109,7 @@ def test_a_missing_login_names_both_remedies(login: str | None) -> None:
 
 
 def test_a_login_with_a_colon_is_refused_as_basic_authentication_cannot_carry_it() -> None:
-    assert "login holds a colon" in complaint(login="robot:x@example.com")
+    assert "login contains a colon" in complaint(login="robot:x@example.com")
 
 
 @pytest.mark.parametrize("password", [None, ""])
@@ -197,13 +197,13 @@ def test_a_pattern_that_matches_any_refusal_is_refused(pattern: str) -> None:
 
 
 def test_half_of_a_character_is_refused() -> None:
-    assert "login holds half of a character" in complaint(login="robot\ud800@example.com")
-    assert "extra `pin` holds half of a character" in complaint({"pin": "1234\ud800"})
+    assert "login contains half of a character" in complaint(login="robot\ud800@example.com")
+    assert "extra `pin` contains half of a character" in complaint({"pin": "1234\ud800"})
 
 
 @pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 itself cannot encrypt such a password")
 def test_half_of_a_character_in_the_password_is_refused() -> None:
-    assert "password holds half of a character" in complaint(password="pass\ud800word")
+    assert "password contains half of a character" in complaint(password="pass\ud800word")
 
 
 @pytest.mark.parametrize("extra", ["{", f"password={SECRET}", "{'pin': '12345'}"])
@@ -258,7 +258,7 @@ def test_verify_takes_a_folder_of_certificates(tmp_path: Path) -> None:
 def test_verify_refuses_a_file_without_certificates(content: str, tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
     ca_file.write_text(content)
-    says = f"extra `verify` names {str(ca_file)!r}, which holds no readable certificate in PEM form"
+    says = f"extra `verify` names {str(ca_file)!r}, which contains no readable certificate in PEM form"
     assert says in complaint({"verify": str(ca_file)})
 
 
@@ -271,11 +271,11 @@ def test_blanks_around_the_login_are_dropped() -> None:
     ("member", "value", "says"),
     [
         ("api_key", 17, "extra `api_key` is not text: put the value in quotes"),
-        ("api_key", "two words", "extra `api_key` holds blanks or characters that no key has: copy it again"),
+        ("api_key", "two words", "extra `api_key` contains blanks or characters that no key has: copy it again"),
         (
             "api_key",
             "key\nX-Auth-Token: 1",
-            "extra `api_key` holds blanks or characters that no key has: copy it again",
+            "extra `api_key` contains blanks or characters that no key has: copy it again",
         ),
         ("totp_secret", "not-base-32!", "extra `totp_secret` is not base32"),
         ("totp_secret", "0189", "extra `totp_secret` is not base32"),

@@ -42,5 +42,5 @@ def test_a_login_that_is_not_allowed_yet_is_no_failed_look(caplog: pytest.LogCap
         exhausted = QuatrixLoginBudgetExhausted(retry_after=900.0 - number, limit=12, window=900.0)
         assert patience.outlasts(exhausted, 60.0 * number)
     assert patience.failures == 1
-    assert "Waiting for it, until " in caplog.records[-1].message
+    assert "Waiting until " in caplog.records[-1].message
     assert not patience.outlasts(DOWN, 1200.0)

@@ -96,7 +96,7 @@ def test_a_share_that_ends_ends_the_wait_of_those_who_have_not_enough(
         "status": "failed",
         "final": True,
         "message": "The share was revoked, and so cannot be downloaded any more. It was downloaded by 1 of 2: "
-        "anna@example.com. Share the files anew if somebody still needs them",
+        "anna@example.com. Share the files again if somebody still needs them",
     }
     assert share_id not in json.dumps([event.payload for event in events])
 

@@ -238,9 +238,9 @@ def test_waiting_for_a_login_to_be_allowed_is_no_failure(
     trigger = QuatrixCaptchaTrigger("quatrix_default", 1.0, max_failures=3)
     assert payloads_of(trigger, meanwhile=use_up_the_logins, clock=clock) == [{"status": "success"}]
     assert quatrix_emulator.logins == 13
-    said = [record.message for record in caplog.records if "Waiting for it" in record.message]
+    said = [record.message for record in caplog.records if "Waiting until" in record.message]
     assert len(said) == 19
-    assert all(re.search(r"Waiting for it, until \d\d:\d\d:\d\d UTC, is no failure$", line) for line in said)
+    assert all(re.search(r"Waiting until \d\d:\d\d:\d\d UTC does not count as a failure$", line) for line in said)
 
 
 def test_a_failure_without_a_text_says_what_it_is() -> None:
