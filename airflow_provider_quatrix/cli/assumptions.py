@@ -1,4 +1,4 @@
-"""What this package assumes about the service where nothing is published, or where a client would break without it."""
+"""What this package assumes about the service, where nothing is published or a client depends on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Assumption:
-    """One of them.
+    """One assumption.
 
     :param name: short, for scripts.
     :param text: what the service does.
@@ -25,43 +25,45 @@ ASSUMPTIONS = {
     for assumption in (
         Assumption(
             "login-answer",
-            "A login hands out the session id in the member `session_id`",
-            "the header X-Auth-Token is read instead; without either nobody can sign in",
+            "A login returns the session id in the member `session_id`",
+            "the header X-Auth-Token is read instead; if that is missing too, nobody can sign in",
         ),
         Assumption(
             "second-factor",
-            "A second factor is asked for by HTTP 207 with Mfa-Code 71 (2FA) or 73 (PIN)",
+            "A login without a required second factor is answered by HTTP 207 with Mfa-Code 71 (2FA) or 73 (PIN)",
             "accounts with a second factor need an API key",
         ),
         Assumption(
-            "keepalive", "Keepalive answers HTTP 200 without a body", "other successes do as well, if they are JSON"
+            "keepalive",
+            "Keepalive answers HTTP 200 without a body",
+            "other successful responses are accepted, if they are JSON",
         ),
         Assumption(
             "unknown-session",
-            "A session that has ended is refused by HTTP 401, which asks for no second factor",
+            "A call with an ended session is refused with HTTP 401, without a request for a second factor",
             "tasks fail when the session ends, instead of signing in again",
         ),
         Assumption(
             "unknown-logout",
-            "A logout without a session is refused by HTTP 401, or fine",
-            "a logout task fails where the session has ended before",
+            "A logout without a session is refused with HTTP 401, or succeeds",
+            "a logout task fails if the session has already ended",
         ),
         Assumption(
-            "idle-end", "A session ends 15 minutes after its last call", "more logins are needed, if it ends earlier"
+            "idle-end", "A session ends 15 minutes after its last call", "if it ends earlier, more logins are needed"
         ),
         Assumption(
             "login-limit",
-            "The 16th login in 15 minutes is refused by HTTP 429 with Retry-After",
-            "nothing: the package stops at 12 by itself",
+            "The 16th login in 15 minutes is refused with HTTP 429 and Retry-After",
+            "nothing changes: the package stops at 12",
         ),
         Assumption(
             "captcha-words",
-            "A CAPTCHA block says so by the word `captcha`, or what `captcha_pattern` matches",
+            "The response of a blocked account contains the word `captcha`, or what `captcha_pattern` matches",
             "a block is taken for a refused password; set `captcha_pattern`",
         ),
         Assumption(
             "captcha-session",
-            "A login that is refused for a CAPTCHA hands out the session id that a token unblocks",
+            "A login that is refused because of a CAPTCHA returns the session id that a token unblocks",
             "a person has to pass the CAPTCHA in a browser",
         ),
         Assumption(
@@ -69,47 +71,57 @@ ASSUMPTIONS = {
         ),
         Assumption("api-key", "An API key is sent as a Bearer token", "API keys do not work; use a password"),
         Assumption(
-            "api-key-captcha", "API keys are exempt from CAPTCHA blocks", "tasks with an API key fail while blocked"
+            "api-key-captcha",
+            "API keys are exempt from CAPTCHA blocks",
+            "tasks with an API key fail while the account is blocked",
         ),
-        Assumption("profile", "The profile tells id, e-mail and home folder", "the Test button fails"),
-        Assumption("quota", "Storage is told in bytes", "`quota()` fails"),
+        Assumption("profile", "The profile contains id, e-mail and home folder", "the Test button fails"),
+        Assumption("quota", "The used and allowed storage are in bytes", "`quota()` fails"),
         Assumption(
             "clock",
-            "Answers tell the service's time, within half a minute of this host's",
-            "2FA codes are refused, and `min_age` goes by this host's clock: set it",
+            "Responses contain the service's time, and it is within half a minute of this host's",
+            "2FA codes are refused, and `min_age` uses this host's clock: set the clock",
         ),
         Assumption("listing", "A folder's entries have an id, a name, a size and a time each", "entries are left out"),
-        Assumption("path", "Paths are resolved by `file/id`, 404 where nothing is", "no call with a path works"),
-        Assumption("not-found", "An id that does not exist is answered by 404, or code 20", "retries do not help"),
-        Assumption("conflict", "A taken name is refused as one, by code 30 to 32 or 409", "`if_exists` does not work"),
+        Assumption(
+            "path", "`file/id` resolves paths, and answers 404 if nothing is there", "no call with a path works"
+        ),
+        Assumption("not-found", "A call with an unknown id is answered by 404, or code 20", "retries do not help"),
+        Assumption("conflict", "A taken name is refused with code 30 to 32, or 409", "`if_exists` does not work"),
         Assumption(
             "unfinished-visible",
             "An unfinished upload is listed under its name",
-            "`cleanup` does not find what killed uploads have left",
+            "`cleanup` does not find what killed uploads left behind",
         ),
-        Assumption("chunk-again", "A chunk that is sent again does no harm", "an upload fails where an answer is lost"),
-        Assumption("finalize-size", "The end of an upload tells how many bytes arrived", "no upload succeeds"),
-        Assumption("finalize-once", "An upload that was ended before is answered by 404", "nothing that is known"),
+        Assumption("chunk-again", "A chunk that is sent again does no harm", "an upload fails if a response is lost"),
+        Assumption("finalize-size", "The last call of an upload returns how many bytes arrived", "no upload succeeds"),
+        Assumption("finalize-once", "Finishing an upload a second time is answered by 404", "no known effect"),
         Assumption(
             "modified-exact",
             "A modification time is kept to the microsecond",
-            "`if_exists='update'` sends files again that have not changed",
+            "`if_exists='update'` sends unchanged files again",
         ),
-        Assumption("range", "Downloads honour Range", "a download that breaks off begins anew"),
-        Assumption("link-again", "A download link works more than once", "a download that breaks off needs another"),
-        Assumption("move", "A moved file keeps its id", "another try of a task may not recognise its own work"),
-        Assumption("copy", "`file/copyone` copies at once", "copies fail"),
-        Assumption("overwrite", "A move with `overwrite` replaces what has the name", "`if_exists='overwrite'` fails"),
-        Assumption("overwrite-final", "What is replaced is gone for good", "it stays in the Trash, and takes storage"),
+        Assumption("range", "Downloads honour Range", "a download that breaks starts again"),
+        Assumption("link-again", "A download link works more than once", "a download that breaks needs a new link"),
+        Assumption("move", "A moved file keeps its id", "a retry may not recognise the work of the first try"),
+        Assumption("copy", "`file/copyone` has copied when it responds", "copies fail"),
         Assumption(
-            "counted-name", "A taken name becomes `name(1).ending`", "`if_exists='rename'` gives names of another form"
+            "overwrite", "A move with `overwrite` replaces the file with that name", "`if_exists='overwrite'` fails"
+        ),
+        Assumption("overwrite-final", "A replaced file is gone for good", "it goes to the Trash, and uses storage"),
+        Assumption(
+            "counted-name",
+            "If a name is taken, the new file becomes `name(1).ending`",
+            "`if_exists='rename'` makes names of another form",
         ),
         Assumption(
             "delete-unknown",
-            "Unknown ids are left out where several are deleted",
-            "a deletion fails where somebody else deletes at the same time",
+            "When several files are deleted, unknown ids are ignored",
+            "a deletion fails if somebody else deletes at the same time",
         ),
-        Assumption("trash", "What is deleted goes to the Trash, and is gone when deleted again", "it is gone at once"),
+        Assumption(
+            "trash", "A deleted file goes to the Trash, and is gone when it is deleted again", "it is gone at once"
+        ),
     )
 }
 

@@ -48,7 +48,7 @@ class Group:
 
     :param name: as it is typed.
     :param help: one line.
-    :param commands: what it holds.
+    :param commands: those in the group.
     """
 
     name: str
@@ -65,26 +65,26 @@ def seconds_of_days(text: str) -> float:
 
     :param text: as it was typed.
     :return: seconds.
-    :raises argparse.ArgumentTypeError: it is no number, or negative.
+    :raises argparse.ArgumentTypeError: it is not a number, or negative.
     """
     try:
         days = float(text)
     except ValueError:
         days = -1.0
     if not 0 <= days < 36_500:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days")
     return days * _DAY
 
 
 def transfers_at_a_time(text: str) -> int:
-    """Read how many files are moved at a time.
+    """Read how many files to move at a time.
 
     :param text: as it was typed.
     :return: the number.
-    :raises argparse.ArgumentTypeError: it is no whole number from 1 to 64.
+    :raises argparse.ArgumentTypeError: it is not a whole number from 1 to 64.
     """
     if not text.isdecimal() or not 1 <= int(text) <= 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 64")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 64")
     return int(text)
 
 
@@ -102,7 +102,7 @@ _WITH_CONNECTION = _argument(
     metavar="CONN_ID",
     help=f"connection of type quatrix; default {DEFAULT_CONN_ID}",
 )
-_DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing, and tell what would be")
+_DRY_RUN = _argument("--dry-run", action="store_true", help="change nothing, only report what would happen")
 
 
 def _moving(*modes: str) -> tuple[Argument, ...]:
@@ -111,7 +111,7 @@ def _moving(*modes: str) -> tuple[Argument, ...]:
             "--if-exists",
             choices=modes,
             default="fail",
-            help="what to do if a file of the wanted name exists; default fail",
+            help="what to do if the file's name is taken; default fail",
         ),
         _argument("--create-parents", action="store_true", help="make missing folders of TARGET"),
         _argument(
@@ -128,32 +128,32 @@ def _moving(*modes: str) -> tuple[Argument, ...]:
 
 _MODES = ("fail", "skip", "overwrite", "rename", "update")
 
-# What every command has.
+# Arguments of every command.
 COMMON = (
     _argument("--output", choices=("text", "json"), default="text", help="default text"),
-    _argument("-v", "--verbose", action="store_true", help="tell on standard error what is done"),
+    _argument("-v", "--verbose", action="store_true", help="write each step to standard error"),
 )
 
 COMMANDS: tuple[Command | Group, ...] = (
     Command(
         "check",
-        "Try a connection stage by stage, as the Test button does",
+        "Test a connection stage by stage, as the Test button does",
         "connection:check",
         (
             _CONNECTION,
             _argument(
                 "--live",
                 action="store_true",
-                help="also try what this package assumes about the service, without harm: in a folder that it removes",
+                help="also test what this package assumes about the service, in a folder of its own that is removed",
             ),
             _argument("--folder", default="/", metavar="PATH", help="with --live: folder to work in; default /"),
         ),
     ),
     Group(
         "session",
-        "Look at or end the session that all tasks of an account share",
+        "Show or end the session that all tasks of an account share",
         (
-            Command("show", "Tell what is known of it, without asking the service", "connection:show", (_CONNECTION,)),
+            Command("show", "Show what is known of it, without calling the service", "connection:show", (_CONNECTION,)),
             Command("end", "End it for all who share it", "connection:end", (_CONNECTION,)),
         ),
     ),
@@ -163,7 +163,7 @@ COMMANDS: tuple[Command | Group, ...] = (
         "files:ls",
         (
             _argument("path", nargs="*", default=["/"], metavar="PATH", help="folder or quoted pattern; default /"),
-            _argument("-r", "--recursive", action="store_true", help="also what is in the folders of a folder"),
+            _argument("-r", "--recursive", action="store_true", help="include subfolders"),
             _WITH_CONNECTION,
         ),
     ),
@@ -189,27 +189,29 @@ COMMANDS: tuple[Command | Group, ...] = (
     ),
     Command(
         "rm",
-        "Delete files and folders with all they hold",
+        "Delete files and folders with everything in them",
         "files:rm",
         (
             _argument("path", nargs="+", metavar="PATH", help="path on Quatrix or quoted pattern"),
             _argument("--permanently", action="store_true", help="do not keep them in the Trash"),
-            _argument("--missing-ok", action="store_true", help="a path where nothing is is fine"),
+            _argument("--missing-ok", action="store_true", help="a path that does not exist is fine"),
             _WITH_CONNECTION,
         ),
     ),
     Command(
         "cleanup",
-        "Remove what killed uploads have left",
+        "Remove what killed uploads left behind",
         "files:cleanup",
         (
-            _argument("path", nargs="?", default="/", metavar="PATH", help="folder below which to look; default /"),
+            _argument(
+                "path", nargs="?", default="/", metavar="PATH", help="folder to search, with its subfolders; default /"
+            ),
             _argument(
                 "--older-than",
                 type=seconds_of_days,
                 default=7 * _DAY,
                 metavar="DAYS",
-                help="days for which nobody has written to them; default 7",
+                help="only what nobody has written to for so many days; default 7",
             ),
             _DRY_RUN,
             _WITH_CONNECTION,

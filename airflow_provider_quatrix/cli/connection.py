@@ -25,10 +25,10 @@ _OF_LOGINS = ("Budget", "CAPTCHA")
 
 
 def check(args: argparse.Namespace, output: Output) -> int:
-    """Try a connection stage by stage, and with ``--live`` what is assumed about the service."""
+    """Test a connection stage by stage, and with ``--live`` what is assumed about the service."""
     hook = QuatrixHook(args.conn_id)
     recorder = Recorder(hook) if args.live else None
-    # The login of the trial is an answer to look at too.
+    # The response to the test's login is evidence too.
     trial = hook.trial(recorder)
     stages = stages_of(trial, None if trial.failed == "Connection" else hook.settings)
     value: dict[str, Any] = {
@@ -56,7 +56,7 @@ def check(args: argparse.Namespace, output: Output) -> int:
 def stages_of(trial: Trial, settings: ConnectionSettings | None) -> list[tuple[str, str]]:
     """Return the stages that a connection has, and what became of each.
 
-    :param trial: how far it came.
+    :param trial: how far the test got.
     :param settings: the connection; ``None`` if its fields are wrong.
     :return: pairs of a stage and ``ok``, ``failed`` or ``not reached``.
     """
@@ -81,7 +81,7 @@ def _status_of(trial: Trial) -> Exit:
 
 
 def show(args: argparse.Namespace, output: Output) -> int:
-    """Tell what is known of the session, without asking the service."""
+    """Show what is known of the session, without calling the service."""
     hook = QuatrixHook(args.conn_id)
     state = hook.session_state()
     settings = hook.settings

@@ -38,7 +38,7 @@ def get(args: argparse.Namespace, output: Output) -> int:
 
 
 def put(args: argparse.Namespace, output: Output) -> int:
-    """Upload files or folders; the shell has expanded patterns, so what it gives are names."""
+    """Upload files or folders. The shell has expanded patterns, so all arguments are names."""
     with output.progress("Uploading"):
         results = QuatrixHook(args.conn_id).upload(args.source, args.target, glob=False, **_how(args))
     return _tell(results, "Uploaded", output)
@@ -70,14 +70,14 @@ def _tell(results: Transfers, done: str, output: Output) -> int:
 
 
 def rm(args: argparse.Namespace, output: Output) -> int:
-    """Delete files and folders with all they hold."""
+    """Delete files and folders with everything in them."""
     deleted = QuatrixHook(args.conn_id).delete(args.path, permanently=args.permanently, missing_ok=args.missing_ok)
     output.show({"deleted": deleted}, [f"Deleted {deleted}"])
     return Exit.DONE
 
 
 def cleanup(args: argparse.Namespace, output: Output) -> int:
-    """Remove what killed uploads have left."""
+    """Remove what killed uploads left behind."""
     cleaned = QuatrixHook(args.conn_id).cleanup(args.path, older_than=args.older_than, dry_run=args.dry_run)
     would = "Would remove" if args.dry_run else "Removed"
     output.show(
@@ -88,7 +88,7 @@ def cleanup(args: argparse.Namespace, output: Output) -> int:
             "dry_run": args.dry_run,
         },
         [
-            f"{would} {cleaned.files} unfinished uploads ({size_of(cleaned.bytes)}) and {cleaned.notes} notes",
+            f"{would} {cleaned.files} unfinished uploads ({size_of(cleaned.bytes)}) and {cleaned.notes} checkpoints",
             *cleaned.paths,
         ],
     )

@@ -1,4 +1,4 @@
-"""Collects what becomes of the assumptions when they are tried."""
+"""Collects the results when the assumptions are tested."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 class Findings:
-    """Collects what becomes of the assumptions."""
+    """Collects the results of the assumptions."""
 
     def __init__(self) -> None:
         self._findings: dict[str, Finding] = {}
 
     def found(self, name: str, holds: bool, seen: str = "") -> None:
-        """Take note of a result."""
+        """Record a result."""
         self._findings[name] = Finding(ASSUMPTIONS[name], HOLDS if holds else FAILS, seen)
 
     def untried(self, why: str, *names: str) -> None:
-        """Take note that assumptions were not tried, unless there is a result already."""
+        """Record that assumptions were not tried, unless there is a result already."""
         for name in names:
             self._findings.setdefault(name, Finding(ASSUMPTIONS[name], NOT_TRIED, why))
 
     @contextmanager
     def trying(self, name: str) -> Iterator[None]:
-        """Take a failure within for the result: not tried for want of a permission or an answer, else it fails.
+        """Turn a failure into a result: not tried if there was no permission or no response, else the assumption fails.
 
-        :raises QuatrixCaptchaRequired: nothing more can be tried.
+        :raises QuatrixCaptchaRequired: nothing more can be tested.
         """
         try:
             yield
@@ -59,5 +59,5 @@ class Findings:
 
 
 def told(error: QuatrixError) -> str:
-    """Return a failure in short: for a refusal its status, code and message."""
+    """Return a short text for a failure: for a refusal its status, code and message."""
     return str(error).replace("\n", " ")[:200]

@@ -1,4 +1,4 @@
-"""Tries what is assumed about the service, as far as that harms nobody."""
+"""Tests what is assumed about the service, as far as that does no harm."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _LARGEST_OFFSET = 30.0
 
 @dataclass
 class Recorder:
-    """Keeps what answers tell of the service, and nothing secret of them.
+    """Records what responses reveal about the service, but no secrets.
 
-    :param hook: over which the calls go.
-    :ivar logins: for each login without a refusal, status, whether the id is in the body, and ``Mfa-Code``.
+    :param hook: makes the calls.
+    :ivar logins: for each login that was not refused: status, whether the id is in the body, and ``Mfa-Code``.
     :ivar refusal: of the last session call that was refused.
-    :ivar offset: seconds that the service's clock is ahead, ``None`` if it does not tell its time.
-    :ivar answers: how many there were.
+    :ivar offset: seconds that the service's clock is ahead; ``None`` if responses do not contain its time.
+    :ivar answers: the number of responses.
     """
 
     hook: QuatrixHook
 
     def __post_init__(self) -> None:
-        """Begin with nothing."""
+        """Begin without results."""
         self.logins: list[tuple[int, bool, str]] = []
         self.refusal: QuatrixError | None = None
         self.offset: float | None = None
         self.answers = 0
 
     def answered(self, request: Request, response: Response) -> None:
-        """Look at an response."""
+        """Record a response."""
         self.answers += 1
         date = response.date()
         self.offset = None if date is None else date - time.time()
@@ -75,11 +75,11 @@ class Recorder:
 
 
 def explored(hook: QuatrixHook, recorder: Recorder, trial: Trial, folder: str) -> list[Finding]:
-    """Try what is assumed about the service.
+    """Test what is assumed about the service.
 
-    :param recorder: of the trial's answers.
-    :param trial: how far the connection came.
-    :param folder: in which to make a folder, that is removed at the end.
+    :param recorder: has recorded the responses of the trial.
+    :param trial: how far the test of the connection got.
+    :param folder: where to make a folder, which is removed at the end.
     :return: one finding per assumption.
     """
     live = Findings()
@@ -101,7 +101,7 @@ def explored(hook: QuatrixHook, recorder: Recorder, trial: Trial, folder: str) -
 
 
 def _try_login(live: Findings, hook: QuatrixHook, recorder: Recorder, trial: Trial) -> None:
-    """Look at what the trial's login was answered, if it needed one."""
+    """Check the response to the trial's login, if there was a login."""
     if hook.client.uses_api_key:
         live.untried("the connection has an API key", "login-answer", "second-factor", "captcha-words")
         live.untried("the account is not known to be blocked", "api-key-captcha", "captcha-session")
@@ -140,7 +140,7 @@ def _try_session(live: Findings, client: QuatrixClient) -> None:
     for name, path in (("unknown-session", "session/keepalive"), ("unknown-logout", "session/logout")):
         with live.trying(name):
             try:
-                # An id that nobody has is what an ended session is to the service.
+                # To the service, an ended session is the same as an id that nobody has.
                 answer = client.with_session(str(uuid.uuid4())).call("GET", path)
                 live.found(name, name == "unknown-logout", f"HTTP {answer.status}")
             except QuatrixApiError as refusal:

@@ -1,4 +1,4 @@
-"""Tries what is assumed about files, in a folder that is made for it and removed."""
+"""Tests what is assumed about files, in a folder that is made for this and removed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _HALF = 1024
 _DATA = bytes(range(256)) * (2 * _HALF // 256)
-# In the past, so that it is no time that the service gives by itself; binary fractions keep it exact.
+# In the past, so that the service would not choose it itself. Binary fractions keep it exact.
 _MODIFIED = 1_500_000_000.140625
 _SMALLEST_DIFFERENCE = 1e-6
 
@@ -34,10 +34,10 @@ class _Part(BytesIO):
 
 
 def try_files(live: Findings, hook: QuatrixHook, folder: str) -> None:
-    """Try what is assumed about files.
+    """Test what is assumed about files.
 
     :param live: takes the findings.
-    :param hook: over which the service is tried.
+    :param hook: makes the calls.
     :param folder: path of the folder in which to make another.
     :raises QuatrixError: the folder that was made cannot be removed.
     """
@@ -65,7 +65,7 @@ def _try_names(live: Findings, files: FilesApi, above: str, made: RemoteFile) ->
     with live.trying("conflict"):
         try:
             files.make_folder(above, made.name)
-            live.found("conflict", holds=False, seen="the name was given twice")
+            live.found("conflict", holds=False, seen="a second folder got the same name")
         except QuatrixConflict as refusal:
             live.found("conflict", holds=True, seen=str(refusal))
 
@@ -118,7 +118,7 @@ def _try_download(live: Findings, files: FilesApi, file_id: str) -> None:
     with live.trying("range"):
         link = files.download_link([file_id])
         with files.open_download(link, _HALF, _HALF + 10) as part:
-            # Never more than the file has, whatever comes.
+            # Never more than the file has, whatever the service sends.
             data = part.raw.read(len(_DATA))
             live.found(
                 "range",
@@ -130,7 +130,7 @@ def _try_download(live: Findings, files: FilesApi, file_id: str) -> None:
 
 
 def _try_moves(live: Findings, files: FilesApi, folder: RemoteFile, file_id: str) -> str | None:
-    """Move and copy the file, and return the id of the one that is left."""
+    """Move and copy the file, and return the id of the last copy."""
     with live.trying("move"):
         moved = files.move(file_id, folder.id, "two.bin", if_exists=IfExists.FAIL)
         live.found("move", (moved.id, moved.name) == (file_id, "two.bin"))

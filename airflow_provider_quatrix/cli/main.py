@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    :param argv: its words; default those of this process.
+    :param argv: its arguments; default those of this process.
     :return: exit status.
     """
     args = parser().parse_args(argv)
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     made = argparse.ArgumentParser(
-        prog="python -m airflow_provider_quatrix", description="Work with Quatrix over a connection of Airflow."
+        prog="python -m airflow_provider_quatrix", description="Work with Quatrix through an Airflow connection."
     )
     made.add_argument("--version", action="version", version=__version__)
     _add(made, COMMANDS)

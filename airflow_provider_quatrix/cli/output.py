@@ -27,7 +27,7 @@ class Output:
     def show(self, value: Any, lines: Sequence[str]) -> None:
         """Print a result.
 
-        :param value: what JSON can carry.
+        :param value: what JSON can represent.
         :param lines: the same for people.
         """
         text = json.dumps(value, indent=2, ensure_ascii=False) if self.as_json else "\n".join(map(printable, lines))
@@ -47,7 +47,7 @@ class Output:
 
     @contextmanager
     def progress(self, what: str) -> Iterator[None]:
-        """Draw a bar while bytes are moved, if a person watches.
+        """Show a progress bar while bytes are moved, if standard error is a terminal.
 
         :param what: a word such as ``Uploading``.
         """
@@ -71,13 +71,13 @@ class Output:
 
 def _write(stream: Any, text: str) -> None:
     encoding = stream.encoding or "utf-8"
-    # A name may hold what a terminal cannot show.
+    # A name may contain characters that a terminal cannot show.
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()
 
 
 def printable(text: str) -> str:
-    """Return a text without characters that could steer a terminal, as names come from whoever sent a file."""
+    """Return a text without characters that could control a terminal. Names come from whoever sent a file."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 

@@ -30,7 +30,7 @@ class Exit(IntEnum):
 
 
 def run(function: str, args: argparse.Namespace) -> int:
-    """Carry out a command.
+    """Run a command.
 
     :param function: ``module:name`` in this package; takes the arguments and the output, and returns the status.
     :param args: as they were parsed.
@@ -45,7 +45,7 @@ def run(function: str, args: argparse.Namespace) -> int:
         output.fail("Interrupted", Exit.INTERRUPTED)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever reads has enough, such as `head`; what Python still holds back has nowhere to go either.
+        # The reader, such as `head`, has closed the pipe. What Python still buffers must not fail either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     except Exception as error:
@@ -57,8 +57,8 @@ def run(function: str, args: argparse.Namespace) -> int:
 
 
 def _prepare(*, verbose: bool) -> None:
-    """Let this process use Airflow's connections and Variables as Airflow's own commands do."""
-    # Airflow 3 looks into its database only in processes that say so.
+    """Let this process use Airflow's connections and Variables, as Airflow's own commands do."""
+    # Airflow 3 uses its database only in processes that set this.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     import airflow.providers.common.compat.sdk  # noqa: F401 - it sets up logging, which is changed below
 
@@ -72,7 +72,7 @@ def _prepare(*, verbose: bool) -> None:
 
 
 def _status_of(error: Exception) -> Exit | None:
-    """Return the exit status that a failure stands for; ``None`` for one that nobody expects."""
+    """Return the exit status of a failure; ``None`` for an unexpected one."""
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
     from airflow_provider_quatrix.api.errors import QuatrixCaptchaRequired, QuatrixError

@@ -240,7 +240,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
 
 
 def _leaves_block_of_fsspec() -> bool:
-    """Tell whether ``with fsspec.open(...)`` is left by an exception, which fsspec does not pass on to the file."""
+    """Return whether ``with fsspec.open(...)`` is left by an exception, which fsspec does not pass on to the file."""
     frame = inspect.currentframe()
     for _ in range(_FRAMES_OF_FSSPEC):
         frame = frame.f_back if frame is not None else None

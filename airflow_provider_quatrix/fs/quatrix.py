@@ -251,18 +251,18 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return None if found is None else found[1]
 
     def exists(self, path: str, **kwargs: Any) -> bool:
-        """Tell whether there is a file or folder.
+        """Return whether there is a file or folder.
 
         :return: ``False`` only if Quatrix says so; that it cannot be asked is an error.
         """
         return self._find(path) is not None
 
     def isfile(self, path: str) -> bool:
-        """Tell whether there is a file; errors as for :meth:`exists`."""
+        """Return whether there is a file; errors as for :meth:`exists`."""
         return self._find(path) is FileKind.FILE
 
     def isdir(self, path: str) -> bool:
-        """Tell whether there is a folder; errors as for :meth:`exists`."""
+        """Return whether there is a folder; errors as for :meth:`exists`."""
         kind = self._find(path)
         return kind is not None and kind.is_folder
 

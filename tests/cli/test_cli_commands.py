@@ -79,8 +79,8 @@ def test_an_address_where_nobody_listens(cli: Callable[..., Done], quatrix_conne
         (["ls", "-c", "no_such"], "no_such"),
         (["frobnicate"], "invalid choice"),
         (["get", "one"], "TARGET"),
-        (["put", "--transfers", "0", "a", "b"], "'0' is no whole number from 1 to 64"),
-        (["cleanup", "--older-than", "-1"], "'-1' is no number of days"),
+        (["put", "--transfers", "0", "a", "b"], "'0' is not a whole number from 1 to 64"),
+        (["cleanup", "--older-than", "-1"], "'-1' is not a number of days"),
         (["rm", "a\x00b"], "control character"),
     ],
 )
@@ -172,7 +172,7 @@ def test_cleanup(cli: Callable[..., Done], quatrix_emulator: EmulatorClient) -> 
     dry = cli("cleanup", "/in", "--older-than", "1", "--dry-run", "--output", "json").json
     assert dry == {"files": [left], "bytes": 11, "notes": 0, "dry_run": True}
     done = cli("cleanup", "--older-than", "1")
-    assert done.out.splitlines() == ["Removed 1 unfinished uploads (11 B) and 0 notes", left]
+    assert done.out.splitlines() == ["Removed 1 unfinished uploads (11 B) and 0 checkpoints", left]
     assert quatrix_emulator.files(EMAIL)[-1]["path"] == "/in"
 
 
