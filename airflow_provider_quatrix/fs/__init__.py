@@ -1,1 +1,1 @@
-"""Quatrix as a file system, for ``ObjectStoragePath``, pandas and whatever else reads and writes by fsspec."""
+"""Quatrix as a file system, for ``ObjectStoragePath``, pandas and everything else that uses fsspec."""

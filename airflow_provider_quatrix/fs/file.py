@@ -1,4 +1,4 @@
-"""Open files: read by ranges with read-ahead, written in chunks, committed on close and discarded on error."""
+"""Open files: read in ranges with read-ahead, written in chunks, committed on close and discarded on error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 READ_BLOCK = 4 * MIB
-# From the file's own close up to the end of fsspec's block; layers in between are written in C.
+# Stack frames from the file's own close up to the end of fsspec's block. Layers between them are written in C.
 _FRAMES_OF_FSSPEC = 4
 
 
@@ -38,7 +38,7 @@ class FileSystem(Protocol):
         """Return the file tree, for one operation."""
 
     def resume_key(self) -> str:
-        """Return who writes, empty if there is no retry."""
+        """Return who writes; empty if there is no retry."""
 
     def info(self, path: str) -> dict[str, Any]:
         """Return the metadata of a file or folder."""
@@ -50,8 +50,8 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
     Nobody sees the file under its final name before it is complete. It gets that name when it is closed, or when the
     transaction ends. When an exception leaves its ``with`` block, what was written is removed.
 
-    :param mode: ``rb``, ``wb``, ``xb`` (the file must not exist) or ``ab`` (reads the old file and writes it anew).
-    :param block_size: bytes read ahead (default 4 MiB), or sent at a time (default 8 MiB), which is what is held in
+    :param mode: ``rb``, ``wb``, ``xb`` (the file must not exist) or ``ab`` (reads the old file and writes it again).
+    :param block_size: bytes to read ahead (default 4 MiB) or to send at a time (default 8 MiB). So many are kept in
         memory.
     :param autocommit: commit on close; otherwise :meth:`commit` does it.
     """
@@ -61,7 +61,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
     mode: str
     size: int
     closed: bool
-    # Older versions of fsspec look at it when they close a file whose opening has failed.
+    # Older versions of fsspec read it when they close a file that could not be opened.
     forced = False
     _details: dict[str, Any] | None
 
@@ -90,7 +90,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
 
     @property
     def details(self) -> dict[str, Any]:
-        """What the file system says of the file that is read."""
+        """The metadata of the file that is read."""
         if self._details is None:
             found = self.fs.info(self.path)
             if found["type"] == "directory":
@@ -104,7 +104,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
         self.size = value["size"]
 
     def _prepare(self, fs: FileSystem, path: str, mode: str) -> int:
-        """Look at the place where the file will be; return the position of the first byte that is written."""
+        """Check the place of the file; return the position of the first byte to write."""
         names = split(path)
         found = self._find(names, create_parents=fs.auto_mkdir)
         if not names or (found is not None and found.is_folder):
@@ -115,7 +115,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
         if found is None or mode != "ab":
             return 0
         old = self._tree.stat(path)
-        # Paths in DAG files are made at every parse, and bring no HTTP library along.
+        # Paths in DAG files are made at every parse. They must not import an HTTP library.
         from airflow_provider_quatrix.transfer.reader import RangeReader
 
         self._old = RangeReader(self._tree.files, old.id, path, size=old.size, modified=old.modified)
@@ -145,13 +145,13 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
     def write(self, data: Any) -> int:
         """Write bytes; whole blocks are sent.
 
-        :param data: bytes, or what can be seen as such.
-        :return: their number.
+        :param data: bytes, or an object with the buffer protocol.
+        :return: how many bytes.
         """
         view = memoryview(data).cast("B")
         if self._given_up:
             return view.nbytes
-        # Block by block, so that a long text does not lie in memory twice.
+        # Block by block, so that a long text is not in memory twice.
         for start in range(0, view.nbytes, self.blocksize):
             super().write(view[start : start + self.blocksize])
         return view.nbytes
@@ -186,7 +186,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
         if self._given_up or self._committed:
             return
         self.close()
-        # Closing may have committed it, or given it up.
+        # Closing may have committed or discarded it.
         if not self._given_up and not self._committed:
             self._commit(self._writing())
 
@@ -198,7 +198,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
         self._committed = True
 
     def discard(self) -> None:
-        """Remove what was written; the file under the final name, if there is one, stays as it was."""
+        """Remove what was written. If there is a file under the final name, it stays as it was."""
         if self._writer is None or self._committed:
             return
         self._given_up = True
@@ -206,7 +206,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
         self._writer.discard()
 
     def close(self) -> None:
-        """Close the file; what was written is committed, unless an exception leaves fsspec's ``with`` block."""
+        """Close the file and commit what was written, unless an exception leaves fsspec's ``with`` block."""
         if self.closed or self._writer is None:
             super().close()
             return
@@ -240,7 +240,7 @@ class QuatrixFile(AbstractBufferedFile):  # type: ignore[misc]
 
 
 def _leaves_block_of_fsspec() -> bool:
-    """Return whether ``with fsspec.open(...)`` is left by an exception, which fsspec does not pass on to the file."""
+    """Return whether an exception leaves ``with fsspec.open(...)``. Fsspec does not pass it on to the file."""
     frame = inspect.currentframe()
     for _ in range(_FRAMES_OF_FSSPEC):
         frame = frame.f_back if frame is not None else None
@@ -258,7 +258,7 @@ def _exists(path: str) -> FileExistsError:
 
 
 class _Layer:
-    """What the text and the compressed writers have in common: an error inside them reaches the file below."""
+    """Common part of the text and the compressed writers: an error inside them reaches the file below."""
 
     below: QuatrixFile
 
@@ -279,9 +279,9 @@ class _Layer:
 
 
 class TextWriter(_Layer, io.TextIOWrapper):
-    """Text on its way into a file.
+    """Writes text into a file.
 
-    :param target: gets the bytes: the file, or what compresses them.
+    :param target: gets the bytes: the file, or a compressor.
     :param options: ``encoding``, ``errors`` and ``newline``.
     """
 
@@ -295,14 +295,14 @@ class TextWriter(_Layer, io.TextIOWrapper):
 
 
 class CompressedWriter(_Layer, io.BufferedIOBase):
-    """Bytes on their way through a compressor into a file."""
+    """Writes bytes through a compressor into a file."""
 
     def __init__(self, packer: Any, below: QuatrixFile) -> None:
         self._packer = packer
         self.below = below
 
     def writable(self) -> bool:
-        """Tell that bytes can be written."""
+        """Return that bytes can be written."""
         return True
 
     def write(self, data: Any) -> int:

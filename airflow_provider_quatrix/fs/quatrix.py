@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 schemes = ["quatrix"]
 
-# A long-lived process follows a changed connection after this many seconds. Airflow logs each look at one.
+# A long-lived process uses a changed connection after so many seconds. Airflow logs each lookup of a connection.
 _CONNECTION_SECONDS = 60.0
-# What fsspec itself gives any file system.
+# Options that fsspec itself gives to any file system.
 _FSSPEC_OPTIONS = {
     "asynchronous",
     "listings_expiry_time",
@@ -56,7 +56,7 @@ _FSSPEC_OPTIONS = {
 
 
 def get_fs(conn_id: str | None, storage_options: Mapping[str, Any] | None = None) -> QuatrixFileSystem:
-    """Return the file system of a connection, for ``ObjectStoragePath``; looks at the connection when it is used.
+    """Return the file system of a connection, for ``ObjectStoragePath``; reads the connection when it is used.
 
     :param conn_id: connection of type ``quatrix``; the default one if absent.
     :param storage_options: options of :class:`QuatrixFileSystem`.
@@ -66,7 +66,7 @@ def get_fs(conn_id: str | None, storage_options: Mapping[str, Any] | None = None
 
 
 def _at_once(name: str) -> Callable[..., Any]:
-    """Return fsspec's own method, made one operation: each folder is looked up once in it."""
+    """Wrap a method of fsspec so that it is one operation, which looks up each folder once."""
     method = getattr(AbstractFileSystem, name)
 
     @functools.wraps(method)
@@ -80,13 +80,14 @@ def _at_once(name: str) -> Callable[..., Any]:
 class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     """The files of a Quatrix account. All paths are from the home folder.
 
-    Nothing is remembered between two operations: listings are never cached, so that what others change is seen. The
-    Trash, and files that are still being written, are left out of listings.
+    Nothing is kept between two operations: listings are never cached, so changes by others are seen. Listings do not
+    contain the Trash, or files that are still being written.
 
     :param quatrix_conn_id: connection of type ``quatrix``.
     :param client: a signed-in client instead of a connection, for use without Airflow. Such a file system cannot be
-        pickled or made JSON.
-    :param auto_mkdir: make missing folders of what is written, as object stores seem to do; otherwise that is an error.
+        pickled or turned into JSON.
+    :param auto_mkdir: make the missing folders of a path that is written, as object stores seem to do; otherwise a
+        missing folder is an error.
     :param delete_permanently: do not keep deleted files in the Trash.
     :param resume_key: who writes, the same in every try: what a killed try left is resumed or removed by the next one.
         Default: that of the running task.
@@ -129,7 +130,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return super().__reduce__()
 
     def to_dict(self, **options: Any) -> dict[str, Any]:
-        """Return what this file system can be made of again; there are no secrets in it.
+        """Return what this file system can be created from again; it contains no secrets.
 
         :return: class, connection id and options.
         """
@@ -142,7 +143,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     @property
     def fsid(self) -> str:
-        """Names the account's files in a way that lasts."""
+        """Identifies the account's file system permanently."""
         if self._given_client is not None:
             return f"quatrix-{urlsplit(self._given_client.base_url).netloc}"
         return f"quatrix-{self.quatrix_conn_id}"
@@ -153,7 +154,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return self._given_client if self._given_client is not None else self._hook().client
 
     def _hook(self) -> QuatrixHook:
-        # A connection in the environment is followed at once, and a forked process has connections of its own.
+        # A changed connection in the environment takes effect at once, and a forked process has connections of its own.
         text = os.environ.get(f"AIRFLOW_CONN_{self.quatrix_conn_id.upper()}", "")
         process = (os.getpid(), hash(text))
         known = self._known_hook
@@ -168,7 +169,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return hook
 
     def invalidate_cache(self, path: str | None = None) -> None:
-        """Look at the connection anew; there is no cache of listings.
+        """Read the connection again; there is no cache of listings.
 
         :param path: ignored.
         """
@@ -181,14 +182,14 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return RemoteTree(self.client.files)
 
     def resume_key(self) -> str:
-        """Return who writes, empty if nobody would go on with what is left unfinished."""
+        """Return who writes; empty if nobody would resume what is left unfinished."""
         from airflow_provider_quatrix.hooks.attempt import Attempt
 
         return self._given_resume_key or (Attempt.running().resume_key if self._given_client is None else "")
 
     @contextmanager
     def _operation(self, tree: RemoteTree | None = None) -> Iterator[RemoteTree]:
-        """Share one tree with all that is called inside, in this thread."""
+        """Share one tree among all calls inside, in this thread."""
         outer: RemoteTree | None = getattr(self._local, "tree", None)
         if outer is not None and tree is None:
             yield outer
@@ -203,7 +204,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
-        """Return the path from the home folder, of a URL or of a path."""
+        """Return the path from the home folder, for a URL or a path."""
         if isinstance(path, list):
             return [cls._strip_protocol(one) for one in path]
         text = str(stringify_path(path))
@@ -222,17 +223,14 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     @staticmethod
     def _get_kwargs_from_urls(path: str) -> dict[str, Any]:
-        """Return the connection id that a URL names: ``quatrix://conn_id@/folder/file``."""
+        """Return the connection id in a URL: ``quatrix://conn_id@/folder/file``."""
         if not path.startswith("quatrix://"):
             return {}
         conn_id, at, _ = path.removeprefix("quatrix://").partition("/")[0].rpartition("@")
         return {"quatrix_conn_id": conn_id} if at and conn_id else {}
 
     def unstrip_protocol(self, name: str) -> str:
-        """Return the URL of a path, with the connection it belongs to.
-
-        :return: URL.
-        """
+        """Return the URL of a path, with its connection."""
         path = self._strip_protocol(name)
         if self._given_client is not None or self.quatrix_conn_id == DEFAULT_CONN_ID:
             return f"quatrix://{path}"
@@ -246,14 +244,14 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             try:
                 found = tree.find(names)
             except ValueError:
-                # A name that Quatrix does not take is none that exists.
+                # A name that Quatrix does not accept cannot exist.
                 return None
         return None if found is None else found[1]
 
     def exists(self, path: str, **kwargs: Any) -> bool:
         """Return whether there is a file or folder.
 
-        :return: ``False`` only if Quatrix says so; that it cannot be asked is an error.
+        :return: ``False`` only if Quatrix says so; a failed call is an error.
         """
         return self._find(path) is not None
 
@@ -267,11 +265,11 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return kind is not None and kind.is_folder
 
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
-        """Return what there is to say of a file or folder.
+        """Return the metadata of a file or folder.
 
-        :return: ``name``, ``size`` in bytes (0 of a folder), ``type``, ``created`` and ``mtime`` (Unix time), ``id``,
-            and ``ino``, a number made of the id.
-        :raises FileNotFoundError: there is nothing.
+        :return: ``name``, ``size`` in bytes (0 for a folder), ``type``, ``created`` and ``mtime`` (Unix time), ``id``,
+            and ``ino``, a number made from the id.
+        :raises FileNotFoundError: nothing is there.
         """
         path = self._strip_protocol(path)
         with self._operation() as tree:
@@ -285,12 +283,12 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         tree: RemoteTree | None = None,
         **kwargs: Any,
     ) -> list[Any]:
-        """Return what a folder holds, or the file itself.
+        """Return the content of a folder, or the file itself.
 
-        :param detail: dictionaries as of :meth:`info` instead of paths.
-        :param tree: shares its look-ups.
+        :param detail: dictionaries as from :meth:`info` instead of paths.
+        :param tree: to share its lookups.
         :return: in the server's order.
-        :raises FileNotFoundError: there is nothing.
+        :raises FileNotFoundError: nothing is there.
         """
         path = self._strip_protocol(path)
         with self._operation(tree) as shared:
@@ -305,10 +303,10 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def walk(
         self, path: str, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **kwargs: Any
     ) -> Iterator[Any]:
-        """Yield folders with what they hold, as fsspec does, however deep; each folder costs one call.
+        """Yield folders with their content, as fsspec does, at any depth; each folder costs one call.
 
-        :param topdown: folders ahead of what they hold.
-        :param on_error: ``omit`` leaves out what is not there (any more); what cannot be listed is an error.
+        :param topdown: folders ahead of their content.
+        :param on_error: ``omit`` leaves out what does not exist (any more); a folder that cannot be listed is an error.
         """
         if maxdepth is not None and maxdepth < 1:
             raise ValueError("maxdepth must be at least 1")
@@ -319,7 +317,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         waiting: list[tuple[str, int, Any]] = [(path, 1, None)]
         while waiting:
             at, level, known = waiting.pop()
-            # One level of fsspec's own.
+            # One level, by fsspec's own method.
             found = known or next(super().walk(at, 1, on_error=on_error, **kwargs), None)
             if found is None:
                 continue
@@ -343,7 +341,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Return the bytes of all files below a folder.
 
         :param total: one number instead of one per file.
-        :param withdirs: also name folders, with 0 bytes.
+        :param withdirs: also list folders, with 0 bytes.
         :return: bytes, or bytes by path.
         """
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True, **kwargs)
@@ -351,7 +349,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return sum(sizes.values()) if total else sizes
 
     def checksum(self, path: str) -> int:
-        """Return a number that changes when the file does; Quatrix knows no checksums, so it is made of id and time."""
+        """Return a number that changes when the file does. Quatrix has no checksums, so it is made from id and time."""
         return int(self.ukey(path)[:16], 16)
 
     def ukey(self, path: str) -> str:
@@ -396,11 +394,11 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     ) -> Any:
         """Open a file, see :class:`~airflow_provider_quatrix.fs.file.QuatrixFile`.
 
-        :param mode: read (``r``), write (``w``), write what must not exist (``x``) or append (``a``); with ``b`` bytes.
+        :param mode: read (``r``), write (``w``), write a new file (``x``) or append (``a``); with ``b`` bytes.
         :param block_size: bytes read or sent at a time.
         :param cache_options: of fsspec's read-ahead.
         :param compression: name of a compression, or ``infer``.
-        :param kwargs: ``encoding``, ``errors``, ``newline`` of a text; others of fsspec.
+        :param kwargs: ``encoding``, ``errors``, ``newline`` for text; others of fsspec.
         :return: the open file.
         """
         options: dict[str, Any] = {"block_size": block_size, "cache_options": cache_options}
@@ -448,7 +446,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         :param starts: first bytes, or one for all.
         :param ends: bytes after the last ones, or one for all.
         :param max_gap: not supported.
-        :param on_error: ``return`` puts an error in place of its bytes; anything else raises it.
+        :param on_error: ``return`` returns an error instead of the bytes; anything else raises it.
         :return: the bytes of each range.
         """
         if max_gap is not None:
@@ -487,7 +485,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def get_file(
         self, rpath: str, lpath: Any = None, callback: Any = DEFAULT_CALLBACK, outfile: Any = None, **kwargs: Any
     ) -> None:
-        """Download a file: whole or not at all, and resumed by a retry. A folder is only made.
+        """Download a file: as a whole or not at all, and resumed by a retry. A folder is only made.
 
         :param rpath: from the home folder.
         :param outfile: an open file to write to instead.
@@ -501,7 +499,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             outer: RemoteTree | None = getattr(self._local, "tree", None)
             if outer is None:
                 raise
-            # One of many, which go on without it.
+            # One of many; the others continue without it.
             outer.left_out.append(LeftOut(tuple(rpath.split("/")[1:]), str(error)))
             return
         target = outfile if outfile is not None else lpath
@@ -522,7 +520,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def put_file(
         self, lpath: Any, rpath: str, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
     ) -> None:
-        """Upload a file: whole or not at all, and resumed by a retry. A folder is only made.
+        """Upload a file: as a whole or not at all, and resumed by a retry. A folder is only made.
 
         :param rpath: from the home folder.
         :param mode: ``create`` if the file must not exist.
@@ -535,7 +533,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             self.makedirs(rpath, exist_ok=True)
             return
         if self._intrans:
-            # The end of the transaction decides.
+            # It is committed or discarded at the end of the transaction.
             with os.fdopen(open_local(source), "rb") as file:
                 self._put_stream(file, rpath, mode)
             return
@@ -574,7 +572,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             file.write(value)
 
     def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
-        """Make an empty file, or give a file the present time."""
+        """Make an empty file, or set a file's time to now."""
         with self._operation() as tree:
             found = None if truncate else tree.find(self._strip_protocol(path))
             if found is not None:
@@ -591,13 +589,14 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         maxdepth: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Download files, and folders with all they hold.
+        """Download files, and folders with everything in them.
 
-        :param rpath: a path, a pattern, or some of them.
-        :param lpath: local path, or the folder that gets them.
-        :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
+        :param rpath: a path, a pattern, or several.
+        :param lpath: local path, or the folder for the files.
+        :param recursive: include folders. ``None`` leaves them out, as fsspec does; ``False`` makes a given folder an
+            error.
         :raises IsADirectoryError: a folder, and not recursive.
-        :raises InvalidPathError: some could not be downloaded; all others have been.
+        :raises InvalidPathError: some could not be downloaded; all others were.
         """
         with self._operation() as tree:
             self._refuse_folder(rpath, recursive)
@@ -613,11 +612,12 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         maxdepth: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Upload files, and folders with all they hold.
+        """Upload files, and folders with everything in them.
 
-        :param lpath: a local path, a pattern, or some of them.
-        :param rpath: from the home folder, or the folder that gets them.
-        :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
+        :param lpath: a local path, a pattern, or several.
+        :param rpath: path from the home folder, or the folder for the files.
+        :param recursive: include folders. ``None`` leaves them out, as fsspec does; ``False`` makes a given folder an
+            error.
         :raises IsADirectoryError: a folder, and not recursive.
         :raises InvalidPathError: not all of a folder can be uploaded; nothing was.
         """
@@ -630,7 +630,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             super().put(lpath, rpath, recursive=bool(recursive), callback=callback, maxdepth=maxdepth, **kwargs)
 
     def _local_tree(self, folder: str, rpath: str) -> tuple[list[str], list[str]]:
-        """Return all of a local folder, and where each goes."""
+        """Return everything in a local folder, and the target of each."""
         base, into = self._strip_protocol(rpath), str(rpath).endswith("/")
         if not folder.endswith("/") and (into or self.isdir(base)):
             base = f"{base.rstrip('/')}/{Path(folder).absolute().name}"
@@ -643,7 +643,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         )
 
     def _refuse_folder(self, path: Any, recursive: bool | None) -> None:
-        """Refuse a folder where somebody has said that folders are not meant, instead of doing nothing in silence."""
+        """Raise for a folder if the caller has excluded folders, instead of silently doing nothing."""
         if recursive is False and isinstance(path, str | os.PathLike) and self.isdir(str(path)):
             raise _not_recursive(str(path))
 
@@ -653,7 +653,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Make a folder.
 
         :param create_parents: make missing folders above it.
-        :raises FileExistsError: there is something.
+        :raises FileExistsError: something is there.
         :raises FileNotFoundError: the folder above is missing.
         """
         path = self._strip_protocol(path)
@@ -664,10 +664,10 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             tree.folder_id(path, create=True)
 
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
-        """Make a folder and all that are missing above it.
+        """Make a folder, and all missing folders above it.
 
-        :param exist_ok: an existing folder is fine.
-        :raises FileExistsError: there is something.
+        :param exist_ok: a folder that exists is fine.
+        :raises FileExistsError: something is there.
         """
         if not exist_ok:
             self.mkdir(path)
@@ -676,7 +676,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             tree.folder_id(self._strip_protocol(path), create=True)
 
     def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
-        """Copy a file on the server, over an existing one too. A folder is only made."""
+        """Copy a file on the server; an existing file is replaced. A folder is only made."""
         path1, path2 = self._strip_protocol(path1), self._strip_protocol(path2)
         with self._operation() as tree:
             found = tree.find(path1)
@@ -686,7 +686,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             self._transplant(tree.copy, path1, path2, known=found)
 
     def mv_file(self, path1: str, path2: str, **kwargs: Any) -> None:
-        """Move a file or folder on the server; a file also over an existing one."""
+        """Move a file or folder on the server; a file may replace another one."""
         with self._operation() as tree:
             self._transplant(tree.move, self._strip_protocol(path1), self._strip_protocol(path2))
 
@@ -705,7 +705,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         """Move files and folders on the server; a folder goes as a whole.
 
         :param path1: a path, a pattern, or paths.
-        :param path2: the new path, or the folder that gets it.
+        :param path2: the new path, or the folder for it.
         :param recursive: with a pattern: also what is below the folders that match.
         :param maxdepth: with a pattern: levels.
         """
@@ -734,9 +734,9 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
     _rm = rm_file
 
     def rmdir(self, path: str) -> None:
-        """Delete a folder that holds nothing.
+        """Delete an empty folder.
 
-        :raises OSError: it holds something.
+        :raises OSError: it is not empty.
         """
         path = self._strip_protocol(path)
         with self._operation() as tree:
@@ -748,12 +748,12 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             tree.delete([path], permanently=self.delete_permanently)
 
     def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
-        """Delete files and, with all they hold, folders.
+        """Delete files, and folders with everything in them.
 
-        :param path: a path, a pattern, or some of them.
-        :param recursive: also folders.
-        :param maxdepth: only what lies that many levels deep at most; folders that hold more stay.
-        :raises FileNotFoundError: there is nothing at a path; nothing was deleted then.
+        :param path: a path, a pattern, or several.
+        :param recursive: include folders.
+        :param maxdepth: only what is at most so many levels deep; folders with more in them stay.
+        :raises FileNotFoundError: nothing is at a path; then nothing was deleted.
         """
         with self._operation() as tree:
             paths = self.expand_path(path, recursive=recursive and maxdepth is not None, maxdepth=maxdepth)
@@ -778,14 +778,15 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
         on_error: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Copy files, and folders with all they hold, on the server.
+        """Copy files, and folders with everything in them, on the server.
 
-        :param path1: a path, a pattern, or some of them.
-        :param path2: the copy, or the folder that gets it.
-        :param recursive: also folders. ``None`` leaves them alone, as fsspec does; ``False`` refuses one that is named.
-        :param on_error: ``ignore`` leaves out what is gone meanwhile; by default that is an error.
+        :param path1: a path, a pattern, or several.
+        :param path2: the copy, or the folder for it.
+        :param recursive: include folders. ``None`` leaves them out, as fsspec does; ``False`` makes a given folder an
+            error.
+        :param on_error: ``ignore`` leaves out what was deleted in the meantime; by default that is an error.
         :raises IsADirectoryError: a folder, and not recursive.
-        :raises InvalidPathError: some could not be copied; all others have been.
+        :raises InvalidPathError: some could not be copied; all others were.
         """
         with self._operation() as tree:
             self._refuse_folder(path1, recursive)
@@ -793,7 +794,7 @@ class QuatrixFileSystem(AbstractFileSystem):  # type: ignore[misc]
             _check_complete(tree, path1)
 
 
-# The paths of Airflow 2 look for the class itself; the entry point gives them only its name.
+# The paths of Airflow 2 need the class itself; the entry point gives them only its name.
 register_implementation("quatrix", QuatrixFileSystem, clobber=True)
 
 
@@ -809,12 +810,12 @@ def _not_recursive(path: str) -> IsADirectoryError:
 
 
 def _check_complete(tree: RemoteTree, path: Any) -> None:
-    """Raise if a path or pattern meant something that cannot be used."""
+    """Raise if a path or pattern included something that cannot be used."""
     left_out: list[LeftOut] = tree.left_out
     if isinstance(path, str | os.PathLike) and has_magic(str(path)):
         left_out = [entry for entry in left_out if fnmatch.fnmatchcase(join(entry.names), str(path))]
     if left_out:
-        raise InvalidPathError(f"Not all that there is could be used: {all_of(left_out)}. The rest was")
+        raise InvalidPathError(f"Not everything could be used: {all_of(left_out)}. The rest was")
 
 
 def _is_shown(entry: RemoteFile) -> bool:
@@ -844,7 +845,7 @@ def _packer(file: QuatrixFile, path: str, compression: str) -> Any:
 class QuatrixPath(UPath):
     """A path on Quatrix for universal-pathlib, on which ``ObjectStoragePath`` is built.
 
-    The library warns of a protocol whose path class, and with it the file system, it cannot find.
+    The library warns of a protocol without a path class, as it cannot find the file system either.
     """
 
     __slots__ = ()
