@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A session that still waits for a second factor can never be used: its login is over.
+# A session that still waits for a second factor is of no use: its login is over.
 _GONE = (QuatrixSessionExpired, QuatrixMfaRequired)
-# Seconds for which callers believe a block that was seen, unless they give another time.
+# A block that was seen within so many seconds counts without a check, unless the caller gives another time.
 PROBE_INTERVAL = 30.0
-# Seconds that a claim lasts if its owner asks whether a block is over. No result is lost if another host brings such a
-# claim back by a late write, so nobody makes sure of its end; it runs out soon.
+# Seconds that a claim lasts if its owner checks whether a block is over. If another host brings such a claim back by
+# a late write, no result is lost. So nobody checks that it is gone; it expires soon.
 PROBE_CLAIM = 10.0
 # Seconds that a caller waits for another caller's login: as long as for its own.
 PATIENCE = 180.0
@@ -68,11 +68,11 @@ class SessionBroker(SessionAuthorizer):
     refused credentials twice, and lets nobody sign in while the account is blocked by a CAPTCHA.
 
     :param calls: the calls about sessions.
-    :param fingerprint: tells credentials apart without showing them.
+    :param fingerprint: distinguishes credentials without revealing them.
     :param patience: seconds to wait for another caller's login; default three minutes.
     :param now: the present, Unix time.
     :param sleep: waits until a claim or its release is certain, and for a fresh 2FA code.
-    :param pause: waits between two looks at another caller's claim.
+    :param pause: waits between two reads of another caller's claim.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class SessionBroker(SessionAuthorizer):
         self._sleep = sleep
         self._pause = pause
         self._started = now()
-        # Random, so that tasks that began together do not all write at the same moment.
+        # Random, so that tasks that began together do not all write at the same time.
         self._record_interval = USE_WRITE_INTERVAL * random.uniform(1.0, 1.25)  # noqa: S311
         self._recorded = 0.0
         self._account = f"{credentials.login} at {calls.base_url}"
@@ -107,7 +107,7 @@ class SessionBroker(SessionAuthorizer):
 
         :raises QuatrixCaptchaRequired: the account is blocked by a CAPTCHA.
         :raises QuatrixAuthenticationError: the credentials were refused, now or earlier.
-        :raises QuatrixMfaRequired: a second factor is wanted that is not at hand.
+        :raises QuatrixMfaRequired: a second factor is required, and there is none.
         :raises QuatrixLoginBudgetExhausted: too many logins in the last 15 minutes; nothing was sent.
         """
         session_id = self._shared.known.usable or self._shared.load().usable
@@ -130,7 +130,7 @@ class SessionBroker(SessionAuthorizer):
     def login(self, mfa_code: str | None = None) -> SessionState:
         """Make sure that there is a working session; sign in only if there is none.
 
-        :param mfa_code: a second factor that a person gave for this one login.
+        :param mfa_code: a second factor from a person, for this login only.
         :return: the session's state, without its id.
         :raises QuatrixError: see :meth:`acquire`.
         """
@@ -141,9 +141,9 @@ class SessionBroker(SessionAuthorizer):
         return self.state()
 
     def check(self, max_age: float = 0.0) -> None:
-        """Ask the service whether the session works; sign in if there is none.
+        """Check with the service whether the session works; sign in if there is none.
 
-        :param max_age: seconds for which a block that any task saw is believed without asking.
+        :param max_age: seconds for which a block that any task saw counts without a check.
         :raises QuatrixError: see :meth:`acquire`.
         """
         believe_since = self._now() - max_age
@@ -187,7 +187,7 @@ class SessionBroker(SessionAuthorizer):
         return ended
 
     def unblock(self, token: str) -> bool:
-        """Hand in a passed CAPTCHA for the blocked session, and use that session from then on.
+        """Submit the token of a passed CAPTCHA for the blocked session, and use that session from then on.
 
         :param token: proof of the passed CAPTCHA.
         :return: ``False`` if nothing was blocked and the token was not used.
@@ -219,11 +219,11 @@ class SessionBroker(SessionAuthorizer):
             self._shared.update(lambda record: record.freed())
 
     def blocked(self, block: QuatrixCaptchaRequired, session_id: str) -> None:
-        """Note that the service wants a CAPTCHA: from now on nobody signs in."""
+        """Record that the service wants a CAPTCHA: from now on nobody signs in."""
         self._record_block(session_id, self._now())
 
     def used(self, session_id: str) -> None:
-        """Note that the service accepted a session; the record is written every few minutes."""
+        """Record that the service accepted a session; the record is written every few minutes."""
         now = self._now()
         known = self._shared.known.session
         if known.session_id != session_id or now - max(known.last_used or 0.0, self._recorded) < self._record_interval:
@@ -235,19 +235,19 @@ class SessionBroker(SessionAuthorizer):
             log.info("The last use of the Quatrix session could not be recorded (%s)", short_reason(error))
 
     def forgive(self) -> None:
-        """Let refused credentials be tried once more."""
+        """Allow refused credentials one more try."""
         self._shared.update(lambda record: record.forgiven(self._fingerprint))
 
     def state(self) -> SessionState:
-        """Return the state of the session, without asking the service."""
+        """Return the state of the session, without calling the service."""
         return self._shared.load().state(self._fingerprint, self._now())
 
     def _recently(self) -> float:
-        """Return since when a block must have been seen to be believed by callers that give no age."""
+        """Return since when a block must have been seen to count, for callers that give no age."""
         return max(self._now() - PROBE_INTERVAL, self._started)
 
     def _obtain(self, *, believe_since: float, dead: str | None = None, mfa_code: str | None = None) -> str:
-        """Return a session, at the least cost that the rules allow."""
+        """Return a session with the fewest calls that the rules allow."""
         gives_up = time.monotonic() + self._patience
         while True:
             nonce = secrets.token_hex(8)
@@ -267,7 +267,7 @@ class SessionBroker(SessionAuthorizer):
     def _decide(
         self, nonce: str, believe_since: float, dead: str | None, mfa_code: str | None
     ) -> tuple[Step, AccountRecord]:
-        """Decide what to do, and claim the account if the service has to be asked."""
+        """Decide what to do, and claim the account if a call is needed."""
         decided, has_code = Step.WAIT, mfa_code is not None
 
         def claim(record: AccountRecord) -> AccountRecord:
@@ -285,7 +285,7 @@ class SessionBroker(SessionAuthorizer):
     def _wait_for(self, nonce: str, gives_up: float) -> None:
         """Wait until another caller's claim has ended.
 
-        :raises QuatrixTransportError: the other caller got no answer, or it took too long.
+        :raises QuatrixTransportError: the other caller got no response, or it took too long.
         """
         renewed, until, pause = time.monotonic(), 0.0, _FIRST_PAUSE
         while True:
@@ -298,17 +298,17 @@ class SessionBroker(SessionAuthorizer):
                 return
             now, claim = time.monotonic(), self._shared.known.claim
             if now >= gives_up:
-                took = f"{self._patience:.0f} s, without an answer"
+                took = f"{self._patience:.0f} s, without a response"
                 raise QuatrixTransportError(f"Another task has been signing in to Quatrix for {took}")
             if claim is not None and claim.until != until:
                 renewed, until = now, claim.until
             if now - renewed > self._shared.longest_claim:
-                # Its end may have been written by a clock that is ahead of this host's.
+                # The host that wrote its end may have a clock that is ahead.
                 self._shared.update(lambda record: record.released(nonce))
                 return
 
     def _probe(self, record: AccountRecord, nonce: str, mfa_code: str | None, gives_up: float) -> str:
-        """Find out whether the account is still blocked, without a login if possible."""
+        """Check whether the account is still blocked, without a login if possible."""
         asked, session_id, may_login = self._now(), str(record.session.session_id), False
 
         def gone(record: AccountRecord) -> AccountRecord:
@@ -341,10 +341,10 @@ class SessionBroker(SessionAuthorizer):
         return session_id
 
     def _record_block(self, session_id: str | None, asked: float, nonce: str = "") -> AccountRecord:
-        """Record a block, unless another task has signed in meanwhile.
+        """Record a block, unless another task has signed in in the meantime.
 
         :param asked: Unix time of the request.
-        :param nonce: of the claim that the request was made under.
+        :param nonce: of the claim under which the request was made.
         """
         began = False
 
@@ -353,7 +353,7 @@ class SessionBroker(SessionAuthorizer):
             current = record.session
             another = current.session_id not in (None, session_id) and not nonce
             if record.block.since is None and (another or (current.last_used or 0.0) > asked):
-                # The session is another one, or it worked after this request was sent.
+                # It is another session, or it worked after this request was sent.
                 return record.released(nonce)
             began = record.block.since is None
             return record.blocked(session_id, asked).released(nonce)
@@ -364,7 +364,7 @@ class SessionBroker(SessionAuthorizer):
         return record
 
     def _works(self, session_id: str) -> bool:
-        """Ask the service whether a session works, and record the answer.
+        """Check with the service whether a session works, and record the result.
 
         :raises QuatrixCaptchaRequired: it is blocked by a CAPTCHA.
         """
@@ -382,7 +382,7 @@ class SessionBroker(SessionAuthorizer):
     def _sign_in(self, nonce: str, dead: str | None, mfa_code: str | None, gives_up: float) -> str:
         """Sign in under a claim. The result is in the record before the claim is released.
 
-        :param gives_up: moment of the monotonic clock at which this caller's patience ends.
+        :param gives_up: time of the monotonic clock until which this caller waits.
         :raises ClaimLostError: another process took the claim over.
         """
         settles: Callable[[float], None] | None = self._sleep
@@ -404,7 +404,7 @@ class SessionBroker(SessionAuthorizer):
                 guard=attempt,
                 mfa_code=mfa_code,
                 last_totp_step=self._shared.known.totp_step,
-                # The time that was spent waiting for another caller's login counts too.
+                # The time spent waiting for another caller's login counts too.
                 deadline=max(gives_up - time.monotonic(), 1.0),
                 now=self._now,
                 sleep=self._sleep,
@@ -429,7 +429,7 @@ class SessionBroker(SessionAuthorizer):
                 denied = isinstance(error, QuatrixPermissionDenied)
                 self._shared.update(lambda record: record.blocked(None, asked, message, denied=denied).released(nonce))
             else:
-                # Those who wait for this login fail with it, and do not send another.
+                # The callers that wait for this login fail with it, and do not send another.
                 self._shared.update(lambda record: record.released(nonce, message))
             raise
         self._shared.update(lambda record: record.opened(session_id, self._now()).released(nonce))

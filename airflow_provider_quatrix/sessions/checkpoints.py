@@ -16,10 +16,10 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class EncryptedCheckpoint:
-    """Keeps one text, encrypted.
+    """Stores one text, encrypted.
 
     :param store: where.
-    :param cipher: made of the connection's secrets; no other cipher can read the text.
+    :param cipher: made from the connection's secrets; no other cipher can read the text.
     """
 
     def __init__(self, store: SessionStore, cipher: RecordCipher) -> None:
@@ -27,21 +27,21 @@ class EncryptedCheckpoint:
         self._cipher = cipher
 
     def read(self) -> str | None:
-        """Return the text, ``None`` if there is none that this cipher can decrypt."""
+        """Return the text; ``None`` if there is none that this cipher can decrypt."""
         text = self._store.read()
         return None if text is None else self._cipher.decrypt(text)
 
     def write(self, text: str) -> None:
-        """Keep the text in place of any earlier one."""
+        """Store the text and replace any earlier one."""
         self._store.write(self._cipher.encrypt(text))
 
     def delete(self) -> None:
-        """Forget the text."""
+        """Delete the text."""
         if self._store.read() is not None:
             self._store.delete()
 
     def written(self) -> float | None:
-        """Return when the text was written, Unix time; ``None`` if there is none. Any cipher can tell."""
+        """Return when the text was written, Unix time; ``None`` if there is none. Any cipher can return that."""
         text = self._store.read()
         return None if text is None else self._cipher.encrypted_at(text)
 
@@ -50,7 +50,7 @@ def all_checkpoints(setting: str, conn_id: str, cipher: RecordCipher) -> list[En
     """Return the checkpoints of all transfers of a connection; none if the store cannot list them.
 
     :param setting: option ``session_store`` of the section ``[quatrix]``. A class of the user's cannot list.
-    :param cipher: made of the connection's secrets.
+    :param cipher: made from the connection's secrets.
     """
     of_connection = f"{conn_id}__"
     if setting == "variable":
@@ -61,7 +61,7 @@ def all_checkpoints(setting: str, conn_id: str, cipher: RecordCipher) -> list[En
     else:
         return []
     uploads = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-    # The id of another connection may begin with this one's.
+    # Another connection's id may begin with this one's.
     return [
         EncryptedCheckpoint(upload_store(setting, conn_id, name), cipher) for name in uploads if _NAME.fullmatch(name)
     ]

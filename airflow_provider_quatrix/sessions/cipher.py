@@ -19,8 +19,8 @@ _PURPOSE = b"airflow-provider-quatrix session record 1"
 class RecordCipher:
     """Encrypts with a key derived from everything that a connection signs in with.
 
-    Another password, second factor, login or host gives another key. So a text encrypted with the old ones is void,
-    and nobody has to delete it.
+    Another password, second factor, login or host gives another key. So texts that were encrypted with the old ones
+    become useless, and nobody has to delete them.
     """
 
     def __init__(self, base_url: str, credentials: Credentials) -> None:
@@ -30,7 +30,7 @@ class RecordCipher:
         key = HKDF(algorithm=SHA256(), length=64, salt=None, info=_PURPOSE).derive(material)
         self._fernet = Fernet(base64.urlsafe_b64encode(key[:32]))
         self.fingerprint = key[32:48].hex()
-        """Tells credentials apart without showing them."""
+        """Distinguishes credentials without revealing them."""
 
     def encrypt(self, text: str) -> str:
         """Return the encrypted text."""

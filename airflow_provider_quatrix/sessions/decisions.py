@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.sessions.record import AccountRecord
 
-# The service allows 15 logins of a user in 15 minutes. People who sign in by hand need some of them.
+# The service allows 15 logins per user in 15 minutes. People who sign in by hand need some of them.
 LOGIN_LIMIT = 12
 # If an account is blocked and its session has ended, only a login can show that the block is over.
 BLOCKED_LOGIN_INTERVAL = 300.0
@@ -28,7 +28,7 @@ def wait_for_budget(attempts: Iterable[float], now: float) -> float:
 
 
 def may_login_while_blocked(record: AccountRecord, now: float) -> bool:
-    """Tell whether a blocked account may be tried with a login: its session has ended, and the last try is old."""
+    """Return whether a blocked account may be tried with a login: its session has ended, and the last try is old."""
     tried = max(recent_attempts(record.counted, now), default=-math.inf)
     return record.session.session_id is None and now - tried >= BLOCKED_LOGIN_INTERVAL
 
@@ -59,9 +59,9 @@ def next_step(
     :param record: as it is in the store.
     :param fingerprint: of the caller's credentials.
     :param now: Unix time.
-    :param believe_since: a block that was seen at this Unix time or later is believed without asking.
+    :param believe_since: a block that was seen at this Unix time or later counts without a check.
     :param dead: a session that the service has refused.
-    :param has_code: a person gave a second factor for this one login.
+    :param has_code: a person gave a second factor for this login only.
     :return: what to do. ``PROBE`` and ``SIGN_IN`` need a claim.
     """
     if record.block.since is not None:
@@ -75,7 +75,7 @@ def next_step(
 
 
 def _step_while_blocked(record: AccountRecord, now: float, believe_since: float) -> Step:
-    # A time in the future was written by a clock that is ahead. It does not show how old the block is.
+    # A time in the future was written by a host whose clock is ahead. It does not show how old the block is.
     if believe_since <= record.block.seen <= now:
         return Step.BLOCKED
     if record.claim is not None:

@@ -1,4 +1,4 @@
-"""The errors that tell a person why there is no session, made from an account's record."""
+"""The errors that explain to people why there is no session, made from an account's record."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def error_of_step(step: Step, record: AccountRecord, fingerprint: str, now: float, place: str) -> QuatrixError:
-    """Return the error for a step that sends nothing.
+    """Return the error for a step without a call.
 
     :param step: ``BLOCKED``, ``NO_BUDGET`` or ``REFUSED``.
-    :param record: what the decision was made from.
+    :param record: on which the decision is based.
     :param fingerprint: of the caller's credentials.
     :param now: Unix time.
-    :param place: what a person deletes to make the next task sign in again.
+    :param place: what a person has to delete so that the next task signs in again.
     """
     if step is Step.BLOCKED:
         return still_blocked(record)
@@ -58,7 +58,7 @@ def still_blocked(record: AccountRecord) -> QuatrixError:
         return QuatrixResponseError(message, 403)
     session_id = record.session.session_id
     how = (
-        "by signing in to Quatrix in a browser, or by handing its token to QuatrixUnblockCaptchaOperator"
+        "by signing in to Quatrix in a browser, or by giving its token to QuatrixUnblockCaptchaOperator"
         if session_id
         else "by signing in to Quatrix in a browser; the account is tried again every "
         f"{BLOCKED_LOGIN_INTERVAL / 60:g} minutes"
@@ -76,7 +76,7 @@ def not_unblocked(why: str) -> QuatrixCaptchaRequired:
 
 
 NO_BLOCKED_SESSION = (
-    "Quatrix handed out no session that a CAPTCHA token could unblock, or that session has ended: pass the CAPTCHA by "
+    "Quatrix returned no session that a CAPTCHA token could unblock, or that session has ended: pass the CAPTCHA by "
     "signing in to Quatrix in a browser"
 )
 BLOCKED_SESSION_ENDED = (
@@ -88,5 +88,5 @@ WRONG_TOKEN = "Quatrix says that the CAPTCHA token is wrong. A token works once:
 
 def short_reason(error: Exception) -> str:
     """Return in a few words why a store cannot be used."""
-    # Airflow 3 gives Variables to tasks only. Elsewhere its own import of the task's supervisor fails.
+    # Airflow 3 gives Variables to tasks only. Elsewhere, its import of the task's supervisor fails.
     return "outside of a task" if isinstance(error, ImportError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""What all processes of a host share about an account: a lock, and a file for what the store cannot hold."""
+"""What all processes of a host share about an account: a lock, and a file for what the store cannot take."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_quatrix.api.errors import QuatrixError, QuatrixTransportEr
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The lock is held for a few calls of the store, never while the service is asked.
+# The lock is held for a few calls of the store, never during a call to the service.
 LOCK_TIMEOUT = 60.0
 # A record has a few kilobytes.
 _LARGEST_RECORD = 1024 * 1024
@@ -82,10 +82,10 @@ class AccountFolder:
         except OSError as error:
             raise self._unusable(error.strerror) from None
         if owner not in (os.getuid(), 0):
-            # Another user may have made it first in a temporary folder that everybody can write to.
+            # In a temporary folder that everybody can write to, another user may have made it first.
             raise self._unusable("it belongs to another user")
         for path in (self._lock_path, self.record_path):
-            # Opening a FIFO would wait for ever.
+            # Opening a FIFO would wait forever.
             if path.exists() and not path.is_file():
                 raise self._unusable(f"{path.name} is not a file")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class LoginAttempt(AttemptGuard):
     """Guards a login: each of its requests is in the record before it is sent.
 
-    :param nonce: of the claim that it is made under.
+    :param nonce: of its claim.
     :param dead: the session that it replaces.
     :param now: the present, Unix time.
     """
@@ -59,10 +59,10 @@ class LoginAttempt(AttemptGuard):
         self._shared.update(spend)
 
     def after_unsent(self) -> None:
-        """Give back the last attempt: the service never saw it."""
+        """Return the last attempt to the budget: the service never saw it."""
         self._shared.update(lambda record: record.refund(self._spent))
 
     def before_code(self, totp_step: int) -> None:
-        """Write down which TOTP code is going to be sent."""
+        """Record which TOTP code is going to be sent."""
         self._shared.update(lambda record: self._extended(record).sent_code(totp_step))
         self.sent_code = True

@@ -22,7 +22,7 @@ T = TypeVar("T")
 def pack(record: AccountRecord, cipher: RecordCipher) -> str:
     """Return a record as JSON, with the session encrypted.
 
-    The rest is not secret. It stays readable for those who sign in to the account with other credentials.
+    The rest is not secret. It stays readable for tasks that sign in to the account with other credentials.
     """
     own = record.session
     sessions = dict(record.others)
@@ -47,8 +47,8 @@ def pack(record: AccountRecord, cipher: RecordCipher) -> str:
 def unpack(text: str | None, cipher: RecordCipher) -> AccountRecord:
     """Read a packed record.
 
-    :param text: what the store holds; ``None`` for nothing.
-    :return: the record; an empty one if the text is no record, or was written by another version of this package.
+    :param text: from the store; ``None`` for nothing.
+    :return: the record; an empty one if the text is invalid, or was written by another version of this package.
     """
     try:
         members = json.loads(text or "{}")

@@ -1,4 +1,4 @@
-"""What all tasks share about an account: an immutable value whose methods return changed copies."""
+"""What all tasks share about an account: an immutable value. Its methods return changed copies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 LOGIN_WINDOW = 900.0
 # A session lasts 15 minutes from its last use, so the stored time may be a few minutes old.
 USE_WRITE_INTERVAL = 180.0
-# To a host whose clock is ahead the attempts of others look old; it must not drop them.
+# If a host's clock is ahead, the attempts of others look old to it; it must not drop them.
 _KEPT_ATTEMPTS_SECONDS = 4 * LOGIN_WINDOW
 _MOST_ATTEMPTS = 64
 _MOST_REFUSALS = 16
 _MOST_SESSIONS = 4
-# A TOTP code may be wrong because of the clock. It gets one more try with a later code.
+# A TOTP code may be wrong because of the clock. Then one later code is tried.
 _CODE_TRIES = 2
 _CODE_PERIOD = 30.0
 
@@ -50,7 +50,7 @@ class Block:
     :param since: Unix time at which it was first seen; ``None`` while the account is free.
     :param seen: Unix time at which it was last seen.
     :param reason: what blocks the account, if it is not a CAPTCHA.
-    :param denied: the service denied access; otherwise its answer was unknown to the API.
+    :param denied: the service denied access; otherwise its response was unknown to the API.
     :param revision: of the record when this was written.
     """
 
@@ -81,9 +81,9 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Claim:
-    """A process's notice that it is about to ask the service about the account.
+    """A process's announcement that it is going to call the service about the account.
 
-    :param nonce: tells claims apart.
+    :param nonce: identifies the claim.
     :param until: Unix time after which others need not wait any more.
     """
 
@@ -93,7 +93,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the last claim ended without an answer; for those who waited for it.
+    """Why the last claim ended without a response; for those who waited for it.
 
     :param nonce: of the claim.
     :param message: one line.
@@ -109,13 +109,13 @@ class Failure:
 class AccountRecord:
     """What is known of an account. Every change raises ``revision``; no clock matters.
 
-    :param epoch: random; changes when the record was deleted and begun anew.
+    :param epoch: random; changes when the record was deleted and made again.
     :param revision: of the newest part.
     :param session: of the reader's credentials.
     :param others: encrypted sessions of other credentials as they were stored, by fingerprint.
     :param refusals: by fingerprint of the refused credentials.
-    :param claim: of the process that asks the service at the moment.
-    :param failure: of the last claim that ended without an answer.
+    :param claim: of the process that is calling the service.
+    :param failure: of the last claim that ended without a response.
     :param totp_step: step of the last TOTP code sent.
     :param attempts: Unix times of login attempts.
     :param refunded: those of them that never reached the service.
@@ -157,13 +157,13 @@ class AccountRecord:
         )
 
     def ended(self, session_id: str | None) -> AccountRecord:
-        """Return the record without the session, if it still holds this one."""
+        """Return the record without the session, if it still contains this one."""
         if session_id is None or self.session.session_id != session_id:
             return self
         return self._next(session=Session(revision=self.revision + 1))
 
     def used(self, session_id: str, now: float) -> AccountRecord:
-        """Return the record with the time of last use, if it holds this session and the stored time is old."""
+        """Return the record with the time of last use, if it contains this session and the stored time is old."""
         known = self.session
         if known.session_id != session_id or now - (known.last_used or 0.0) < USE_WRITE_INTERVAL:
             return self
@@ -186,7 +186,7 @@ class AccountRecord:
         return self._next(block=Block(revision=self.revision + 1))
 
     def worked(self, session_id: str, asked: float) -> AccountRecord:
-        """Return the record after a request with this session worked, if it still holds this session.
+        """Return the record after a request with this session worked, if it still contains this session.
 
         :param asked: Unix time of the request; a block that was seen later stays.
         """
@@ -214,7 +214,7 @@ class AccountRecord:
         return self._next(claim=claim)
 
     def released(self, nonce: str, failure: str = "") -> AccountRecord:
-        """Return the record without a claim, if it still holds this one."""
+        """Return the record without a claim, if it still contains this one."""
         record = self
         if failure:
             record = record._next(failure=Failure(nonce, failure, record.revision + 1))
@@ -265,7 +265,7 @@ def recent_attempts(attempts: Iterable[float], now: float) -> tuple[float, ...]:
     """Return the attempts that still count, sorted, each once.
 
     :param attempts: Unix times.
-    :param now: Unix time. An attempt in its future counts as one of this moment.
+    :param now: Unix time. A later attempt counts as one of this moment.
     :return: those of the last 15 minutes.
     """
     known = {moment for moment in attempts if not math.isnan(moment)}
@@ -273,10 +273,10 @@ def recent_attempts(attempts: Iterable[float], now: float) -> tuple[float, ...]:
 
 
 def merge(stored: AccountRecord, known: AccountRecord) -> AccountRecord:
-    """Merge two records of one account: of each part the newer one, and all attempts.
+    """Merge two records of one account: the newer version of each part, and all attempts.
 
-    :param stored: as it is in the store; its claim is taken.
-    :param known: as a process remembers it, or as the host's folder holds it.
+    :param stored: from the store; its claim is used.
+    :param known: from the memory of a process, or from the host's folder.
     :return: the merged record. If the known one was deleted since, only its attempts and last code count.
     """
     steps = [step for step in (stored.totp_step, known.totp_step) if step is not None]
@@ -322,7 +322,7 @@ def normalized(record: AccountRecord, now: float, longest_claim: float) -> Accou
     :param longest_claim: seconds that a claim can last.
     """
     attempts = [moment for moment in record.attempts if now - _KEPT_ATTEMPTS_SECONDS < moment <= now]
-    # Each gets a time of its own, as equal times count once.
+    # Each gets a different time, as equal times count once.
     ahead = sum(now < moment for moment in {*record.attempts} - {*record.refunded})
     attempts += [now - number / 1000 for number in reversed(range(ahead))]
     claim = record.claim

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.client import QuatrixClient
     from airflow_provider_quatrix.sessions.broker import SessionBroker
 
-# A process may see many connections come and go.
+# A process may use many connections in its life.
 _MOST_SESSIONS = 64
 
 
@@ -31,7 +31,7 @@ _lock = threading.Lock()
 def shared_session(key: tuple[str, ...], make: Callable[[], SharedSession]) -> SharedSession:
     """Return this process's session of a connection.
 
-    :param key: tells connections apart, by their settings and secrets' fingerprint.
+    :param key: identifies a connection by its settings and the fingerprint of its secrets.
     :param make: makes the session if this process has none.
     :return: the same object for the same key.
     """
@@ -46,11 +46,11 @@ def shared_session(key: tuple[str, ...], make: Callable[[], SharedSession]) -> S
 
 
 def forget_sessions() -> None:
-    """Drop this process's sessions, and with them what they remember."""
-    global _lock  # noqa: PLW0603 - a forked child may inherit the lock held by a thread that it lacks
+    """Drop this process's sessions, and everything they remember."""
+    global _lock  # noqa: PLW0603 - a forked child lacks the thread that may hold its lock
     _lock = threading.Lock()
     _sessions.clear()
 
 
-# Two processes must not talk through one inherited connection.
+# Two processes must not share one inherited connection.
 os.register_at_fork(after_in_child=forget_sessions)

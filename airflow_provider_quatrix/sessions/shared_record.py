@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds. A claim counts once every write that other processes began before they saw it must have arrived.
+# Seconds. A claim counts once all writes that other processes began before they saw it must have arrived.
 SHORTEST_SETTLE = 0.5
 LONGEST_SETTLE = 10.0
 _MOST_RELEASES = 4
-# So that one slow moment does not slow down the logins of a process that lives for weeks.
+# Only the latest times count, so that one slow moment does not slow down logins for weeks.
 _LATEST = 16
 
 
 class ClaimLostError(Exception):
-    """Another process has claimed the account, or has signed in meanwhile."""
+    """Another process has claimed the account, or has signed in in the meantime."""
 
 
 class StorePace:
     """How long the store has taken lately, in seconds.
 
-    The first access of a process is not counted: it pays for imports and for the connection, before the store does
-    anything. In a triggerer of Airflow 3.3 that takes many seconds.
+    The first access of a process is not counted: it also takes the time for imports and for the connection. In a
+    triggerer of Airflow 3.3 that takes many seconds.
     """
 
     def __init__(self) -> None:
@@ -47,16 +47,16 @@ class StorePace:
         self._writes: deque[float] = deque(maxlen=_LATEST)
 
     def reading(self) -> AbstractContextManager[None]:
-        """Measure a reading."""
+        """Measure a read."""
         return self._measured(self._reads)
 
     def writing(self) -> AbstractContextManager[None]:
-        """Measure a writing."""
+        """Measure a write."""
         return self._measured(self._writes)
 
     @property
     def settle_seconds(self) -> float:
-        """Seconds after which a write that another process prepared with an older reading must have arrived."""
+        """Seconds after which a write that is based on an older read must have arrived."""
         seen = 0.25 + 2 * (max(self._reads, default=0.0) + max(self._writes, default=0.0))
         return min(max(SHORTEST_SETTLE, seen), LONGEST_SETTLE)
 
@@ -72,13 +72,13 @@ class StorePace:
 class SharedRecord:
     """Reads and changes the record of one account.
 
-    A change is made with the host's lock held, to what the store holds at that moment, merged with what this process
-    knows. If the store has a lock too, changes are exact on all hosts. Otherwise two hosts may change the record at
-    the same moment; claims are made for that.
+    A change is made with the host's lock held, and is applied to the store's current content, merged with what this
+    process knows. If the store has a lock too, changes are exact on all hosts. Otherwise two hosts may change the
+    record at the same time; claims deal with that.
 
-    :param store: where the record lives.
-    :param cipher: made of the connection's secrets.
-    :param host: this host's lock, and the place for what the store cannot hold.
+    :param store: where the record is.
+    :param cipher: made from the connection's secrets.
+    :param host: this host's lock, and the place for what the store cannot take.
     :param longest_claim: seconds after which a claim that was not renewed is void.
     :param on_change: called with the record after every change by this process.
     :param now: the present, Unix time.
@@ -122,7 +122,7 @@ class SharedRecord:
     def load(self) -> AccountRecord:
         """Return the record as it is now, without any lock."""
         record, _ = self._read()
-        # As it was read: a time that was changed here would not be recognised at the next reading.
+        # Unchanged: a time that was changed here would not be recognised at the next read.
         self._remember(record)
         return self._normalized(record)
 
@@ -147,7 +147,7 @@ class SharedRecord:
     def claimed(self, record: AccountRecord, nonce: str, seconds: float | None = None) -> AccountRecord:
         """Return a record with a claim that begins now.
 
-        :param seconds: how long it lasts; as long as a claim can last when ``None``.
+        :param seconds: how long it lasts; ``None`` for the longest time.
         """
         return record.claimed(Claim(nonce, self._now() + min(seconds or self.longest_claim, self.longest_claim)))
 
@@ -167,7 +167,7 @@ class SharedRecord:
         """End a claim, and make sure that its end and its result stay in the store.
 
         Another host may have read the record before and write it after: that brings the claim back and drops the
-        result. Without its owner, all others would wait until the claim runs out.
+        result. All others would then wait until the claim expires.
 
         :param nonce: of the claim.
         :param sleep: waits until such a write must have arrived; ``None`` if another process took the claim over.
@@ -191,7 +191,7 @@ class SharedRecord:
 
     @property
     def place(self) -> str:
-        """What a person deletes to have the account tried from scratch."""
+        """What a person has to delete so that the account is tried from scratch."""
         name = getattr(self._store, "name", None)
         return f"the Variable {name}" if name and not self._degraded else f"the file {self._host.record_path}"
 
@@ -219,7 +219,7 @@ class SharedRecord:
             self._degrade(what, error)
 
     def _read(self) -> tuple[AccountRecord, AccountRecord]:
-        """Return the record merged with what this host and this process know, and as the store holds it."""
+        """Return the record merged with what this host and this process know, and the store's own."""
         here = unpack(self._host.read(), self._cipher)
         with self._pace.reading():
             try:
@@ -235,7 +235,7 @@ class SharedRecord:
         return normalized(record, self._now(), self.longest_claim)
 
     def _remember(self, record: AccountRecord) -> None:
-        # Another thread may have remembered a later reading.
+        # Another thread may have remembered a later read.
         if record.epoch != self._known.epoch or record.revision >= self._known.revision:
             self._known = record
 
@@ -248,7 +248,7 @@ class SharedRecord:
                 self._degrade("written", error)
                 self._host.write(text)
             else:
-                # These must outlive the deletion of the record in the store, as the service counts them too.
+                # They must stay when the record in the store is deleted, as the service counts them too.
                 kept = AccountRecord(attempts=record.attempts, refunded=record.refunded, totp_step=record.totp_step)
                 self._host.write(pack(kept, self._cipher))
 

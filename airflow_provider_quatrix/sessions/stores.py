@@ -34,7 +34,7 @@ class SessionStore(Protocol):
         """Return the text; ``None`` if there is none."""
 
     def write(self, text: str) -> None:
-        """Store the text in place of an earlier one."""
+        """Store the text and replace an earlier one."""
 
     def delete(self) -> None:
         """Delete the text; does nothing if there is none."""
@@ -43,10 +43,10 @@ class SessionStore(Protocol):
 class MemoryStore:
     """Stores texts in this process.
 
-    :param key: tells texts apart.
+    :param key: identifies a text.
     """
 
-    # No lock, as a forked child could inherit it held by a thread that it lacks. Each access is atomic.
+    # No lock: a forked child could inherit it locked by a thread that it lacks. Each access is atomic.
     _texts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, key: str) -> None:
@@ -95,7 +95,7 @@ class VariableStore:
             return own
         try:
             return self._variable.read()
-        except Exception as error:  # noqa: BLE001 - the work goes on without Variables
+        except Exception as error:  # noqa: BLE001 - the work continues without Variables
             self._degrade("read", error)
             return None
 
@@ -121,7 +121,7 @@ class VariableStore:
         if not self._logged:
             self._logged = True
             log.info(
-                "The Variable %s cannot be %s here (%s), so this process keeps it to itself",
+                "The Variable %s cannot be %s here (%s), so its text is kept in the memory of this process",
                 self.name,
                 what,
                 short_reason(error),
@@ -132,18 +132,18 @@ def upload_store(setting: str, conn_id: str, upload: str) -> SessionStore:
     """Return the store for the checkpoint of an unfinished upload.
 
     :param setting: see :func:`session_store`.
-    :param upload: tells uploads apart.
+    :param upload: identifies an upload.
     """
     name = f"{conn_id}__{upload}"
     return VariableStore(UPLOAD_PREFIX + name) if setting == "variable" else _other_store(setting, name)
 
 
 def session_store(setting: str, name: str) -> SessionStore:
-    """Return the store that the configuration names.
+    """Return the configured store.
 
     :param setting: option ``session_store`` of the section ``[quatrix]``: ``variable``, ``memory`` or the path of
         a class, such as ``my_company.quatrix.VaultStore``.
-    :param name: tells accounts apart, see :func:`account_name`.
+    :param name: identifies an account, see :func:`account_name`.
     :raises ValueError: no such class.
     """
     if setting != "variable":

@@ -47,10 +47,10 @@ class AirflowVariable:
 
 
 class DatabaseVariable(AirflowVariable):
-    """Stores a text in an Airflow Variable by way of the metadata database.
+    """Stores a text in an Airflow Variable through the metadata database.
 
-    Airflow 2 allows that to tasks, both lines to commands. ``Variable.get`` would tell every version of the text to
-    Airflow's masker, which keeps them all, and a triggerer lives for weeks. The text is encrypted and needs no mask.
+    Airflow 2 allows that to tasks, Airflow 2 and 3 to commands. ``Variable.get`` would pass every version of the text
+    to Airflow's masker, which keeps them all, and a triggerer lives for weeks. The text is encrypted and needs no mask.
     """
 
     def read(self) -> str | None:
@@ -113,7 +113,7 @@ class LockedVariable(DatabaseVariable):
                     raise self._taken()
                 yield
             finally:
-                # A connection may be used again.
+                # The connection may be used again.
                 connection.execute(text("SELECT RELEASE_LOCK(:name)"), wanted)
 
     def _taken(self) -> QuatrixTransportError:
@@ -123,7 +123,7 @@ class LockedVariable(DatabaseVariable):
 
 
 def _is_lock_timeout(error: Any) -> bool:
-    """Tell whether PostgreSQL waited for a lock in vain."""
+    """Return whether PostgreSQL waited too long for a lock."""
     # psycopg 2 and psycopg 3.
     return "55P03" in (getattr(error.orig, "pgcode", None), getattr(error.orig, "sqlstate", None))
 
@@ -147,7 +147,7 @@ def account_variable(name: str) -> AirflowVariable:
 
 
 def variable_names(prefix: str) -> list[str]:
-    """Return the names of Variables that begin with a prefix; none where Airflow does not list them."""
+    """Return the names of Variables that begin with a prefix; none if Airflow does not list them."""
     try:
         if not _has_database():
             return list(Variable.keys(prefix=prefix))
@@ -156,7 +156,7 @@ def variable_names(prefix: str) -> list[str]:
         table = _table()
         with create_session() as session:
             return [key for (key,) in session.query(table.key).filter(table.key.startswith(prefix, autoescape=True))]
-    except Exception as error:  # noqa: BLE001 - Airflow 3 lists them in tasks only, and from 3.3 on
+    except Exception as error:  # noqa: BLE001 - Airflow 3 lists them only from 3.3 on, and only in tasks
         log.info(
             "Airflow does not list Variables here (%s), so old checkpoints are not searched for", short_reason(error)
         )
@@ -168,12 +168,12 @@ def allow_database() -> None:
 
     Otherwise Airflow 3 lets only tasks write Variables.
     """
-    global _database_allowed  # noqa: PLW0603 - holds for the whole process
+    global _database_allowed  # noqa: PLW0603 - it is valid for the whole process
     _database_allowed = True
 
 
 def _has_database() -> bool:
-    """Tell whether this process may use the metadata database; Airflow 3 forbids it to tasks."""
+    """Return whether this process may use the metadata database; Airflow 3 forbids it to tasks."""
     from airflow import __version__
 
     return _database_allowed or __version__.startswith("2.")

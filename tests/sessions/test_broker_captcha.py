@@ -243,7 +243,7 @@ def test_a_token_for_a_dead_session_is_useless(team: Team) -> None:
     broker = blocked_in_use(team)
     team.emulator.expire_sessions()
     for _ in range(2):
-        with pytest.raises(api.QuatrixCaptchaRequired, match="handed out no session"):
+        with pytest.raises(api.QuatrixCaptchaRequired, match="returned no session"):
             broker.unblock("passed")
     assert team.record().session.session_id is None
     assert team.emulator.calls("POST", "session/unblock-captcha") == 0

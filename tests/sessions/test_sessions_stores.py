@@ -130,7 +130,7 @@ def test_outside_a_task_the_record_stays_in_memory(tmp_path: Path) -> None:
     assert {level for _, level, _ in told["lines"]} == {20}
     # Each of the three stores says so once.
     assert 1 <= len(told["lines"]) <= 3
-    assert all("to itself" in line for _, _, line in told["lines"])
+    assert all("in the memory of this process" in line for _, _, line in told["lines"])
     assert "two" not in json.dumps(told["lines"])
 
 
