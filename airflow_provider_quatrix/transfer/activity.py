@@ -1,4 +1,4 @@
-"""The account's activity log: all of its entries in an interval, and what of them may be written down."""
+"""The account's activity log: all entries of an interval, and the parts of them that may be exported."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.transfer.exports import Interval
 
-    # Asks for a page: the id of the entry to go on from, and from when until when.
+    # Requests a page: the id of the entry to continue from, and the interval.
     Fetch = Callable[[str | None, float, float], Sequence[Activity]]
 
-# More pages than these have no end.
+# A log that needs more pages than these is taken for endless.
 MOST_PAGES = 1000
-# Times are known by whole seconds, and by those that the service shows, not those that it goes by.
+# Times are in whole seconds. The service may compare them more exactly than it shows them.
 _SLACK = 1
 COLUMNS = tuple(ActivityResult.__annotations__)
-# What of a payload may be written down. The service does not document its members, and whoever has the id of a share or
-# a link in it can open the share, so that nothing else leaves it.
+# The parts of a payload that may be exported. The service does not document its members, and anyone with the id of a
+# share or a link in it can open the share. So nothing else is exported.
 _OF_A_PAYLOAD = ("subject", "recipients")
 _OF_A_FILE = ("name", "path", "type", "size")
 _SHARE_IDS = ("share_id", "share")
@@ -45,11 +45,11 @@ _CSV_COLUMNS = ("Time", "Event", "Action", "Client IPs", "User name", "Email", "
 class LogReader:
     """Reads all entries of an interval, page by page; each once.
 
-    Neither the order of a page nor where the ``id`` of an entry leads to is documented. So pages are asked for by the
-    id of the last entry, until nothing new comes; where that turns out to lead nowhere, by the times that came.
+    Neither the order of a page nor the page that follows an ``id`` is documented. So pages are requested by the id of
+    the last entry, until nothing new comes. If that does not lead to all entries, they are requested by time.
 
-    :param fetch: asks for a page.
-    :param limit: entries that it asks for, at least 2.
+    :param fetch: requests a page.
+    :param limit: entries per page, at least 2.
     """
 
     def __init__(self, fetch: Fetch, limit: int) -> None:
@@ -60,9 +60,9 @@ class LogReader:
         self._pages = 0
 
     def read(self, interval: Interval) -> list[Activity]:
-        """Return all entries of an interval, the oldest first.
+        """Return all entries of an interval, oldest first.
 
-        :raises ActivityLogError: the service does not lead to all of them.
+        :raises ActivityLogError: the service does not return all of them.
         """
         self._found, self._pages, self._window = {}, 0, interval.asked
         if not self._follow_ids():
@@ -71,7 +71,7 @@ class LogReader:
         return sorted(entries, key=lambda entry: (entry.time, entry.id))
 
     def _follow_ids(self) -> bool:
-        """Ask for what comes after the last entry of each page; return whether that leads to all entries."""
+        """Request what comes after the last entry of each page; return whether that leads to all entries."""
         first = last = self._page(*self._window)
         if not self._take(first):
             return True
@@ -79,13 +79,13 @@ class LogReader:
             last = page
         if len(first) == 1 or (not page and len(last) < self._limit):
             return True
-        # What came may be the last entry once more, as an id may lead to itself; or the id leads elsewhere.
+        # The result may be only the last entry again, or the id leads elsewhere.
         page = self._page(*self._window, after=first[0].id)
         self._take(page)
         return any(entry.id == first[1].id for entry in page)
 
     def _follow_times(self) -> None:
-        """Ask for what is older and what is newer than all entries so far, until neither is."""
+        """Request what is older and what is newer than all entries so far, until there is nothing."""
         begin, end = self._window
         while True:
             times = [entry.time for entry in self._found.values() if begin <= entry.time <= end]
@@ -98,8 +98,8 @@ class LogReader:
                 break
         if any(len(page) >= self._limit or not _is_ordered(page) for page in sides):
             raise ActivityLogError(
-                "The activity log holds more entries of one moment than the service tells at once, and its pages lead "
-                "on neither by id nor by time: nothing is exported, as some would be missing"
+                "The activity log has more entries of one moment than the service returns at once, and neither ids nor "
+                "times lead to the next page: nothing is exported, as some would be missing"
             )
 
     def _page(self, begin: float, end: float, *, after: str | None = None) -> Sequence[Activity]:
@@ -132,7 +132,7 @@ def _is_ordered(page: Sequence[Activity]) -> bool:
 
 
 def told(entry: Activity) -> ActivityResult:
-    """Return what of an entry may be written down."""
+    """Return the parts of an entry that may be exported."""
     return ActivityResult(
         id=entry.id,
         time=iso_time(entry.time),
@@ -151,7 +151,7 @@ def told(entry: Activity) -> ActivityResult:
 
 
 def _share_of(payload: Any) -> str:
-    """Return what stands for the share that a payload names, as its id would open it; empty where there is none."""
+    """Return a substitute for the id of the share in a payload, as the id would open the share; empty for none."""
     found = [payload.get(name) for name in _SHARE_IDS] if isinstance(payload, dict) else []
     for value in found:
         try:
@@ -162,7 +162,7 @@ def _share_of(payload: Any) -> str:
 
 
 def _details(payload: Any) -> dict[str, Any]:
-    """Return the members of a payload that open nothing."""
+    """Return the members of a payload that cannot open a share."""
     if not isinstance(payload, dict):
         return {}
     details = {name: shown for name in _OF_A_PAYLOAD if (shown := _plain(payload.get(name))) is not None}
@@ -178,7 +178,7 @@ def _members(file: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return texts, without links in them, and numbers; ``None`` for all else."""
+    """Return texts, without links in them, and numbers; ``None`` for everything else."""
     if isinstance(value, str):
         return _LINK.sub(_HIDDEN, value)
     if isinstance(value, list):
@@ -187,9 +187,9 @@ def _plain(value: Any) -> Any:
 
 
 def read_report(body: bytes, interval: Interval) -> list[ActivityResult]:
-    """Return the entries of an interval out of the service's CSV, the oldest first.
+    """Return the entries of an interval from the service's CSV, oldest first.
 
-    :param body: what ``GET tracking/csv`` has answered.
+    :param body: the response of ``GET tracking/csv``.
     :raises ActivityLogError: it is not as documented.
     """
     # An entry may name many files.
@@ -210,7 +210,7 @@ def _of_report(time: float, row: Mapping[str, Any]) -> ActivityResult:
     try:
         payload = json.loads(row["Payload"] or "null")
     except ValueError:
-        # Not documented; what is not understood is not written down.
+        # Not documented; what cannot be parsed is not exported.
         payload = None
     entry = Activity(
         id="",
@@ -229,7 +229,7 @@ def _of_report(time: float, row: Mapping[str, Any]) -> ActivityResult:
 
 
 def _report_time(text: str | None) -> float:
-    """Return a time of the service's CSV, which is not documented: in UTC, unless it names a time zone."""
+    """Return a time from the service's CSV. Its format is not documented: it is UTC, unless it has a time zone."""
     try:
         if re.fullmatch(r"\d{9,10}(\.\d+)?", text or ""):
             return float(text or "")
@@ -249,7 +249,7 @@ def as_row(entry: ActivityResult) -> tuple[Any, ...]:
 
 
 def _storable(cell: Any) -> Any:
-    """Return a cell without halves of characters, which neither a file nor a database takes."""
+    """Return a cell without halves of characters, which neither a file nor a database accepts."""
     return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell
 
 

@@ -1,4 +1,4 @@
-"""Which files of watched folders are new or changed, and which of them have been told."""
+"""Which files of watched folders are new or changed, and which of them have been reported."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.models import Entry
     from airflow_provider_quatrix.transfer.folder_poller import FileCriteria, Place, Snapshot
 
-# What is kept has to fit into 64 KB. The oldest marks beyond are left out; their files are told again after a restart.
+# What is kept has to fit into 64 KB. If there are more marks, the oldest are dropped, and their files are reported
+# again
+# after a restart.
 _MOST_MARKS = 5000
 _MOST_AGES = 100
 
 
 def arrival_of(entry: Entry) -> dict[str, Any]:
-    """Return what is told of a file: what a sensor tells, and a key of this version, the same whenever it is told."""
+    """Return the report of a file: what a sensor returns, and the key of this version, which is always the same."""
     told = told_of(entry)
     return told | {"key": f"{told['id']}@{told['modified']}"}
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Files that are told together.
+    """Files that are reported together.
 
     :param files: ``path``, ``id``, ``size``, ``modified`` and ``key`` of each, sorted by path.
-    :param marks: stand for them.
+    :param marks: identify them.
     """
 
     files: Sequence[dict[str, Any]] = ()
@@ -39,41 +41,41 @@ class Batch:
 
 
 class Arrivals:
-    """Tells the files of watched folders that are new or changed.
+    """Finds the files of watched folders that are new or changed.
 
-    A file is told for as long as it is not known that it was. What is known is kept by file, not by the newest time:
-    a file that is moved into the folder brings its old time with it, and would be behind any such mark. Files that are
-    no longer there are forgotten, so that what is kept grows with the folder, not with time.
+    A file is reported until it is certain that it was. This is stored per file, and not as the newest time: a file that
+    is moved into the folder keeps its old time, which may be before the newest. Files that do not exist any more are
+    forgotten, so the list grows with the folder, not with time.
 
-    :param wanted: which files are watched for.
-    :param kept: what :attr:`kept` was in an earlier process.
+    :param wanted: which files to report.
+    :param kept: :attr:`kept` of an earlier process.
     """
 
     def __init__(self, wanted: FileCriteria, kept: str | None = None) -> None:
         self._wanted = wanted
         told, ages = _read(kept)
-        # In the order in which they were told.
+        # In the order of their reports.
         self._told = dict.fromkeys(told)
         self._telling: set[str] = set()
         self._unchanged = FileAges(ages)
 
     @property
     def kept(self) -> str:
-        """What a later process has to know: which files were told, and since when files have a time in the future."""
+        """What a later process has to know: the reported files, and since when files have a time in the future."""
         ages = dict(list(self._unchanged.kept.items())[:_MOST_AGES])
         return json.dumps({"told": " ".join(list(self._told)[-_MOST_MARKS:]), "unchanged": ages})
 
     def news(self, seen: Mapping[Place, Snapshot], most: int | None = None) -> Batch:
-        """Return the files that have not been told, and note that they are being told.
+        """Return the files that have not been reported, and record that they are being reported.
 
-        :param seen: what there is, by place; places that could not be listed are missing.
-        :param most: this many at a time; ``None`` for all.
+        :param seen: the content of each place; places that could not be listed are missing.
+        :param most: at most so many; ``None`` for all.
         """
         there = {
             mark(entry.path, entry.file.id, entry.file.modified): (entry, now)
             for entry, now in self._wanted.fitting(seen)
         }
-        # A folder that is gone for a while takes nothing with it that would not be told again.
+        # If a folder is missing for a while, its files must not be reported again when it is back.
         if all(place in seen and seen[place].now for place in self._wanted.places):
             self._told = {of: None for of in self._told if of in there}
             self._telling &= there.keys()
@@ -89,12 +91,12 @@ class Arrivals:
         return Batch([arrival_of(entry) for entry in chosen.values()], frozenset(chosen))
 
     def was_told(self, batch: Batch) -> None:
-        """Note that the files of a batch have been told for certain."""
+        """Record that the files of a batch were certainly reported."""
         self._told |= dict.fromkeys(of for of in batch.marks if of in self._telling)
         self._telling -= batch.marks
 
     def was_lost(self, batch: Batch) -> None:
-        """Note that it is not certain whether the files of a batch were told; they will be told again."""
+        """Record that the files of a batch may not have been reported; they will be reported again."""
         self._telling -= batch.marks
 
 

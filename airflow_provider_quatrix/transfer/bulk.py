@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# More than a person reads.
+# A person does not read more.
 _MOST_NAMED = 10
 
 
 class MoveResults(list[MoveResult]):
     """Results of a move or copy, one per object.
 
-    :ivar single: one object was named, and not a list or a pattern that happens to give one.
+    :ivar single: the source was one object, and not a list or pattern that happens to match one.
     :ivar moved: old and new path, or path and that of the copy, of each object that was not skipped.
     """
 
@@ -52,7 +52,7 @@ class MoveJob:
     :param kind: its type's letter.
     :param size: bytes of a file; of a folder the number of its entries.
     :param modified: modification time, Unix time.
-    :param before: ids of what had the wanted name, or one counted up from it, before the first try began.
+    :param before: ids of what had the wanted name, or that name with a number, before the first try began.
     """
 
     source: str
@@ -70,7 +70,7 @@ class MoveJob:
 
     @property
     def folder(self) -> str:
-        """Path of the folder that it goes to."""
+        """Path of the folder that will contain it."""
         return join(split(self.target)[:-1])
 
     @property
@@ -79,13 +79,13 @@ class MoveJob:
         return split(self.target)[-1]
 
     def has_name(self, name: str, if_exists: IfExists) -> bool:
-        """Tell whether an object of this name may be what came of this one."""
+        """Return whether an object with this name may be the result of this job."""
         return is_counted(name, self.name) if if_exists is IfExists.RENAME else name == self.name
 
 
 @dataclass(frozen=True)
 class BulkCall:
-    """What a bulk move or copy is to do.
+    """The arguments of a bulk move or copy.
 
     :param sources: paths, or patterns of files.
     :param target: path on Quatrix.
@@ -103,10 +103,10 @@ class BulkCall:
 class BulkMover:
     """Moves, copies or deletes objects of one tree.
 
-    What is about to be done goes into the checkpoint first. The checkpoint stays when all is done, for the success may
-    be lost with the worker: whoever has recorded the success deletes it.
+    What is going to be done is written into the checkpoint first. The checkpoint stays when all is done, as the success
+    may be lost with the worker: whoever records the success deletes it.
 
-    :param checkpoint: keeps what is about to be done, for a retry; ``None`` if there is none.
+    :param checkpoint: keeps what is going to be done, for a retry; ``None`` if there is none.
     :param is_retry: an earlier try may have done a part.
     """
 
@@ -152,7 +152,7 @@ class BulkMover:
     ) -> MoveResults:
         """Run jobs one after the other.
 
-        :param before: tells what an earlier try has done of a job; ``None`` in a first try.
+        :param before: returns what an earlier try has done of a job; ``None`` in a first try.
         """
         results, moved = MoveResults(), list[tuple[str, str]]()
         results.single, results.moved = call.sources.single, moved
@@ -172,7 +172,7 @@ class BulkMover:
         return results
 
     def _makes_folders(self, jobs: list[MoveJob], target: str, *, create_parents: bool) -> bool:
-        """Tell whether missing folders are made: those of the target if wanted, those below it in any case."""
+        """Return whether missing folders are made: those of the target if wanted, those below it in any case."""
         base = split(target)
         if create_parents or all(len(split(job.folder)) <= len(base) for job in jobs):
             return create_parents
@@ -180,13 +180,13 @@ class BulkMover:
         return True
 
     def delete(self, paths: Sources, *, permanently: bool, selection: Selection) -> int:
-        """Delete objects with all they hold.
+        """Delete objects with everything in them.
 
         :param paths: paths, or patterns of files.
         :param permanently: do not keep them in the Trash.
-        :param selection: which files; folders stay then.
-        :return: how many objects were deleted, by earlier tries too.
-        :raises QuatrixNotFound: nothing is at a path; nothing was deleted then.
+        :param selection: which files; with a filter, folders stay.
+        :return: how many objects were deleted, including those of earlier tries.
+        :raises QuatrixNotFound: nothing is at a path; then nothing was deleted.
         """
         kept = self._kept()
         lookup = Lookup(self._tree, paths)
@@ -196,7 +196,7 @@ class BulkMover:
         if kept is None:
             self._keep(ids)
         else:
-            # What has come to the same paths since is not what was to be deleted.
+            # What others have put at the same paths since then must not be deleted.
             ids = [file_id for file_id in ids if file_id in kept]
         named = ", ".join(path.text for path in paths.all[:_MOST_NAMED])
         with doing("Deleting", named):
@@ -222,7 +222,7 @@ class BulkMover:
             raise
 
     def _kept_jobs(self) -> list[MoveJob] | None:
-        """Return what an earlier try has begun with."""
+        """Return what an earlier try has begun."""
         with suppress(TypeError, KeyError):
             return [MoveJob(**{**job, "before": tuple(job["before"])}) for job in self._kept() or ()] or None
         return None
@@ -240,7 +240,7 @@ class BulkMover:
 
     @contextmanager
     def _forgetting_refusals(self, results: list[MoveResult]) -> Iterator[None]:
-        """Delete the checkpoint where a refusal came before anything was done."""
+        """Delete the checkpoint if a refusal came before anything was done."""
         try:
             yield
         except (*_REFUSALS, FilesFailedError) as error:
@@ -251,11 +251,11 @@ class BulkMover:
             raise
 
     def _with_what_is_there(self, jobs: list[MoveJob], if_exists: IfExists) -> list[MoveJob]:
-        """Add to copies what has their names already, so that a retry can tell what came of them."""
+        """Add to copies what has their names already, so that a retry can recognise its own copies."""
         return [replace(job, before=tuple(entry.id for entry in self._candidates(job, if_exists))) for job in jobs]
 
     def _candidates(self, job: MoveJob, if_exists: IfExists) -> list[RemoteFile]:
-        """Return what may be there in the name of a job."""
+        """Return what may have the name of a job."""
         folder = self._tree.find(job.folder)
         if folder is None or not folder[1].is_folder:
             return []
@@ -271,7 +271,7 @@ class BulkMover:
         return self._uncounted[folder[0]].get(job.name, [])
 
     def _check_in_place(self, job: MoveJob) -> None:
-        """Raise if a job of an earlier try has lost its object: it is not fetched back from the Trash or elsewhere."""
+        """Raise if the object of an earlier try's job is elsewhere, such as in the Trash: it is not moved back."""
         found = self._tree.find(job.source)
         if found is None or found[0] != job.id:
             raise _nothing_at(job.source)
@@ -313,27 +313,27 @@ class BulkMover:
             return MoveResult.of(entry.path, entry.file)
 
     def _is_skipped(self, job: MoveJob, if_exists: IfExists) -> bool:
-        """Tell whether the name was taken just before, which is as good as if it had been all along."""
+        """Return whether the name was taken just before. That counts as if it had been taken all along."""
         return if_exists is IfExists.SKIP and self._tree.find(job.target) is not None
 
     def _skipped(self, job: MoveJob) -> MoveResult:
-        log.info("Left %s as it is, in place of %s", job.target, job.source)
+        log.info("Kept %s instead of %s", job.target, job.source)
         return MoveResult.of(job.target, self._tree.stat(job.target), skipped=True)
 
     def _moved_before(self, job: MoveJob, if_exists: IfExists) -> MoveResult | None:
-        """Return the object if it is where an earlier try was to move it."""
+        """Return the object if it is where an earlier try was going to move it."""
         try:
             now, folder = self._tree.files.stat(job.id), self._tree.folder_id(job.folder)
         except QuatrixNotFound:
             return None
         path = join((*split(job.folder), now.name))
-        # Within its folder an object may have had such a name before.
+        # Within its own folder, an object may have had such a name from the beginning.
         if now.parent_id != folder or not job.has_name(now.name, if_exists) or path == job.source:
             return None
         return MoveResult.of(path, now)
 
     def _copied_before(self, jobs: list[MoveJob], if_exists: IfExists) -> dict[str, MoveResult]:
-        """Return what an earlier try made, by target: it was not there before, and is the same as its source."""
+        """Return what an earlier try made, by target: it was not there before, and is equal to its source."""
         made: dict[str, MoveResult] = {}
         taken: set[str] = set()
         for job in jobs:
@@ -356,7 +356,7 @@ class BulkMover:
             return False
 
 
-# With one of these the service has done nothing.
+# With one of these errors the service has done nothing.
 _REFUSALS = (QuatrixConflict, QuatrixNotFound, QuatrixPermissionDenied)
 
 
@@ -365,9 +365,9 @@ def plan_moves(
 ) -> list[MoveJob]:
     """Decide what is moved or copied, and to where.
 
-    A single object that is named goes to ``target`` itself, unless that ends in a slash; everything else goes into
-    the folder ``target``, by its name. Where not all files are wanted, those of a folder go to where they would be if
-    the folder itself had gone.
+    A single object goes to ``target`` itself, unless that ends in a slash. Everything else goes into the folder
+    ``target`` and keeps its name. With a filter, the files of a folder go to where they would be if the whole folder
+    were moved.
 
     :param sources: paths, or patterns of files.
     :param target: path on Quatrix.
@@ -400,7 +400,7 @@ def plan_moves(
 def _objects(
     tree: RemoteTree, lookup: Lookup, source: Source, selection: Selection, *, into_folder: bool, with_times: bool
 ) -> list[tuple[MoveJob, tuple[str, ...]]]:
-    """Return what a source names, without its targets, but with its names below the target."""
+    """Return the objects of a source, without their targets, but with their names below the target."""
     if source.is_pattern:
         found = placed(matching(tree, source, selection), source, selection)
         return [(_of_file(entry.path, entry.file), names) for entry, names in found]
@@ -420,7 +420,7 @@ def _objects(
 
 
 def _selected(tree: RemoteTree, lookup: Lookup, source: Source, selection: Selection) -> list[Entry]:
-    """Return the files that are wanted of what a path names: a file, or a folder with all below."""
+    """Return the wanted files at a path: a file, or all files below a folder."""
     file = lookup.selected(source, selection)
     if file is None:
         return []

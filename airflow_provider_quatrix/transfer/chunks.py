@@ -5,11 +5,11 @@ from __future__ import annotations
 MIB = 1024 * 1024
 SMALLEST_CHUNK = 8 * MIB
 LARGEST_CHUNK = 64 * MIB
-# Long enough that the cost of a call does not matter, short enough that little is sent twice after a kill.
+# Long enough to make the cost of a call negligible, and short enough that a kill costs little.
 _CHUNK_SECONDS = 4.0
-# A session ends 15 minutes after the last API call, and whether moving bytes counts as one is not published.
+# A session ends 15 minutes after the last API call. Whether moving bytes counts as a call is not published.
 KEEPALIVE_SECONDS = 300.0
-# How much is held in memory at a time.
+# How many bytes are in memory at a time.
 BLOCK = 256 * 1024
 
 

@@ -28,7 +28,7 @@ class Arrival:
 
     :param path: where it was.
     :param id: its id.
-    :param key: names this version of it.
+    :param key: identifies this version of it.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Claimed:
 
     :param entry: the file and where it is now.
     :param key: of the event.
-    :param origin: who uploaded it, and whether it is infected; ``None`` if that was not asked.
+    :param origin: who uploaded it, and whether it is infected; ``None`` if that was not requested.
     """
 
     entry: Entry
@@ -66,10 +66,11 @@ class Claimed:
 class Claims:
     """Takes files for one owner.
 
-    A move cannot decide who gets a file: it goes by the file's id, which stays, so that a second run's move succeeds
-    too. What decides is a name. A folder that names the version is made aside, with the owner's folder in it, and then
-    moved into place; the service refuses the second one of that name. Whoever has the name looks whether the file is
-    still where it was told, and moves it into the owner's folder. An owner who died in the middle finds what is done.
+    A move cannot decide who gets a file: it uses the file's id, which stays the same, so a second run's move succeeds
+    too. A name decides. A folder named after the version is made elsewhere, with the owner's folder in it, and then
+    moved into place; the service refuses the second folder of that name. The owner of the name checks whether the file
+    is still where it was reported, and moves it into its own folder. A retry of an owner that died finds what is done.
+
 
     :param folder: where claimed files go.
     :param owner: who claims, the same in all tries; a part of names.
@@ -91,7 +92,7 @@ class Claims:
         """Take a file.
 
         :param origin: ask who uploaded it, and whether it is infected.
-        :return: ``None`` if another has it, or it is no longer what and where it was told to be.
+        :return: ``None`` if another owner has it, or it has changed or moved since the report.
         """
         with doing("Claiming", arrival.path):
             name = _digest(arrival.key)
@@ -109,7 +110,7 @@ class Claims:
             return Claimed(entry, arrival.key, self._files.origin(file.id) if origin else None)
 
     def _take_name(self, folder_id: str, name: str) -> str | None:
-        """Return the id of this owner's folder in the one that names the file, ``None`` if another has the name."""
+        """Return the id of this owner's folder in the one named after the file; ``None`` if another owner has it."""
         aside = self._make(folder_id, f"{name}.{self._owner}")
         own = self._make(aside, self._owner)
         try:
@@ -130,11 +131,11 @@ class Claims:
     def _found(self, parent_id: str, name: str) -> str:
         found = self._files.find(name, parent_id)
         if found is None:
-            raise QuatrixNotFound(404, None, f"{name!r} has gone while it was in use")
+            raise QuatrixNotFound(404, None, f"{name!r} was removed while it was in use")
         return found[0]
 
     def _file(self, arrival: Arrival, place_id: str) -> RemoteFile | None:
-        """Return the file, if it is this version, and where it was told or where an earlier try has moved it."""
+        """Return the file, if it is this version, at its reported place or where an earlier try has moved it."""
         try:
             file = self._files.stat(arrival.id)
             if file.parent_id == place_id:
@@ -146,16 +147,16 @@ class Claims:
         return file if is_there and arrival_of(Entry((file.name,), file))["key"] == arrival.key else None
 
     def _remove(self, folder_id: str, name: str, place_id: str) -> None:
-        """Remove the folders of a claim; into the Trash if somebody has put something there."""
+        """Remove the folders of a claim; they go to the Trash if somebody has put something there."""
         is_empty = not self._files.children(place_id)
         self._files.delete([self._found(folder_id, name)], permanently=is_empty)
 
     def finish(self, path: str, file_id: str, target: str | None) -> Entry | None:
-        """Let go of a file that was claimed: remove the folders of the claim.
+        """Release a claimed file: remove the folders of the claim.
 
         :param path: where the claim has put it.
-        :param target: folder to move it to; made where missing. ``None`` if the file is no longer there.
-        :return: where it is now; ``None`` without a target, or if it is gone.
+        :param target: folder to move it to; made if it is missing. ``None`` if the file is no longer there.
+        :return: where it is now; ``None`` without a target, or if it does not exist any more.
         :raises QuatrixConflict: it is still there, and there is no target.
         """
         with doing("Finishing", path):

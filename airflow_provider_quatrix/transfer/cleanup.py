@@ -43,7 +43,7 @@ def old_parts(tree: RemoteTree, path: str, older_than: float) -> list[Entry]:
     return [
         found
         for found in tree.walk(path)
-        # One that is finished, and about to be moved, has its source's time, but was made a moment ago.
+        # A complete upload that is about to get its name has its source's time, but was made a moment ago.
         if is_temporary(found.file.name)
         and found.file.kind is FileKind.FILE
         and max(found.file.created, found.file.modified) < before

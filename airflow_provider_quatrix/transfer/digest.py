@@ -1,4 +1,4 @@
-"""The digest of a file that is being moved, computed beside the thread that moves it."""
+"""The digest of a file that is being moved, computed in another thread than the one that moves it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from airflow_provider_quatrix.api.deadline import TICK
 from airflow_provider_quatrix.api.stopping import check_stopped
 
 _BLOCK = 256 * 1024
-# Hashing takes about as long as moving. For less than this much a thread costs more than it saves.
+# Hashing takes about as long as moving. Below this size a thread costs more than it saves.
 _WORTH_A_THREAD = 1024 * 1024
 
 
 class FileDigest:
-    """Follows a transfer through a file, from its first byte on; to be closed.
+    """Follows a transfer through a file, from its first byte on; has to be closed.
 
-    It reads what has just been moved, and so is still in memory, once more: handing the blocks over costs more.
+    It reads again what has just been moved, and is still in memory. To pass the blocks on would cost more.
 
     :param fd: descriptor to read from; its own position is not used.
     :param size: bytes that the file will have.
@@ -40,7 +40,7 @@ class FileDigest:
             self._thread.start()
 
     def reach(self, offset: int) -> None:
-        """Let all bytes ahead of an offset be hashed; an offset below an earlier one changes nothing."""
+        """Allow all bytes ahead of an offset to be hashed; an offset below an earlier one changes nothing."""
         if offset - self._told >= _WORTH_A_THREAD:
             self._told = offset
             self._tell(offset)
@@ -48,7 +48,7 @@ class FileDigest:
     def up_to(self, offset: int) -> str:
         """Hash all bytes ahead of an offset.
 
-        :param offset: nothing beyond it may have been reached before.
+        :param offset: no byte beyond it may have been allowed before.
         :return: their digest in hex.
         :raises OSError: the file could not be read.
         """
@@ -79,7 +79,7 @@ class FileDigest:
         return "" if self._hash is None else self._hash.copy().hexdigest()
 
     def close(self) -> None:
-        """Stop, with the rest of the file unread."""
+        """Stop, without reading the rest of the file."""
         if self._thread is not None:
             with self._changed:
                 self._closed = True

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.models import RemoteFile
     from airflow_provider_quatrix.transfer.throttle import Throttle
 
-# A file that changes this often while it is downloaded is one that somebody still writes.
+# If a file changes this often while it is downloaded, somebody is still writing to it.
 _MOST_VERSIONS = 3
-# Some disks keep times to two seconds only.
+# Some disks store times to two seconds only.
 _SAME_OWN_TIME = 2.0
 
 
@@ -48,7 +48,7 @@ class Downloader:
     :param journal: what the tries have done; deleted by the caller.
     :param keep_unfinished: a retry may resume what a failed download leaves.
     :param checksum: algorithm of hashlib for the digest; ``None`` for none, so that nothing is read twice.
-    :param progress: told the bytes of each block that is written.
+    :param progress: called with the bytes of each block that is written.
     :param wait: waits before a broken stream is resumed.
     """
 
@@ -75,12 +75,12 @@ class Downloader:
         self._listing = threading.Lock()
 
     def begin(self, targets: Iterable[Path], if_exists: IfExists, *, refuse: bool = True) -> None:
-        """Look what is in the way, before the first file is fetched.
+        """Check which names are taken, before the first file is fetched.
 
         :param targets: local paths.
-        :param if_exists: what to do about it.
-        :param refuse: one name that is taken ends all.
-        :raises FileExistsError: something is, and nothing may be.
+        :param if_exists: what to do if one is taken.
+        :param refuse: one taken name ends all.
+        :raises FileExistsError: one is taken, and ``if_exists`` does not allow that.
         """
         if self._journal.begun or if_exists in (IfExists.OVERWRITE, IfExists.UPDATE):
             return
@@ -97,11 +97,11 @@ class Downloader:
     def download(self, remote: RemoteFile, target: Path, *, if_exists: IfExists = IfExists.FAIL) -> Transferred:
         """Download one file.
 
-        :param remote: what, with its size and time.
+        :param remote: the file, with its size and time.
         :param target: local path, the file's name included; its folder exists.
         :param if_exists: what to do if the target exists.
         :return: path, id, size, digest and seconds.
-        :raises QuatrixTransferError: other bytes came than were announced, or they do not fit on the disk.
+        :raises QuatrixTransferError: the size is not the announced one, or the disk is full.
         :raises FileExistsError: the target exists.
         """
         started = time.monotonic()
@@ -136,8 +136,8 @@ class Downloader:
         """Return the result of a file that an earlier try has fetched; ``None`` if none has.
 
         :param remote: the source, when the earlier try began.
-        :param if_exists: as the earlier try was told.
-        :param gone: the source is gone, so that it is enough if something equals it.
+        :param if_exists: of the earlier try.
+        :param gone: the source is gone, so an equal file at the target is enough.
         """
         for there in self._counted(target) if if_exists is IfExists.RENAME else [target]:
             if not there.is_file():
@@ -147,7 +147,7 @@ class Downloader:
         return None
 
     def _fetch(self, remote: RemoteFile, target: Path, if_exists: IfExists) -> tuple[Path | None, RemoteFile, str]:
-        """Download one version of a file, or the next if that is gone."""
+        """Download one version of a file, or the next one if that is gone."""
         versions = 1
         while True:
             try:
@@ -157,7 +157,7 @@ class Downloader:
                 versions += 1
                 if versions > _MOST_VERSIONS or remote.kind.is_folder:
                     raise QuatrixTransferError(
-                        f"{remote.name!r} changed on Quatrix while it was downloaded, again and again: download a "
+                        f"{remote.name!r} kept changing on Quatrix while it was downloaded: download a "
                         "file that nobody writes to any more"
                     ) from None
             else:
@@ -182,7 +182,7 @@ class Downloader:
         except TransferTooSlowError as error:
             self._leave(part)
             raise QuatrixTransportError(
-                f"The download of {remote.name!r} trickles: {error}", TransportStage.SENT
+                f"The download of {remote.name!r} is too slow: {error}", TransportStage.SENT
             ) from None
         except OSError as error:
             if isinstance(error, QuatrixError):
@@ -213,9 +213,9 @@ class Downloader:
             part.remove()
 
     def _put_in_place(self, part: Part, target: Path, remote: RemoteFile, if_exists: IfExists) -> Path | None:
-        """Give a whole part its time and its final name.
+        """Give a complete part its time and its final name.
 
-        :return: what it got; ``None`` if somebody has made the target meanwhile, and it is to be skipped.
+        :return: its path; ``None`` if somebody has made the target in the meantime, and it has to be skipped.
         """
         check_stopped()
         ns = round(remote.modified * 1_000_000) * 1000
@@ -240,7 +240,7 @@ class Downloader:
                 return place
 
     def _in_the_way(self, remote: RemoteFile, target: Path, if_exists: IfExists) -> Path | None:
-        """Return what has the wanted name; where that is to be counted up, what an earlier try has put there."""
+        """Return what has the wanted name; with ``rename``, what an earlier try has put there under a numbered name."""
         if if_exists is not IfExists.RENAME:
             return target if target.exists() else None
         if not self._journal.begun:
@@ -251,7 +251,7 @@ class Downloader:
         return None
 
     def _fetched_before(self, there: Path, remote: RemoteFile) -> bool:
-        """Tell whether an earlier try has fetched the remote file as it is."""
+        """Return whether an earlier try has fetched the remote file in its present version."""
         if not self._journal.begun or there.is_dir():
             return False
         own = self._journal.is_own(_mark(there))
@@ -266,9 +266,9 @@ class Downloader:
         return Transferred(str(there), remote.id, size, "", 0.0, skipped=True, source=source)
 
     def clear(self, target: Path, *, except_for: Path | None = None) -> None:
-        """Remove parts of a target that nobody is writing to, and nobody will resume.
+        """Remove parts of a target that nobody writes to and nobody will resume.
 
-        :param except_for: a part to be kept.
+        :param except_for: a part to keep.
         """
         prefix = part_prefix(target.name)
         for left in self._left_in(target.parent):
@@ -276,13 +276,13 @@ class Downloader:
                 remove_left(left)
 
     def clear_all(self) -> None:
-        """Remove all that is unfinished, of earlier tries too."""
+        """Remove everything unfinished, also of earlier tries."""
         for target, left in self._journal.all_opened().items():
             remove_left(Path(left))
             self._journal.close(target)
 
     def _counted(self, target: Path) -> list[Path]:
-        """Return the files that had a name, or one that was counted up from it, when first asked."""
+        """Return the files that had a name, or that name with a number, when first asked."""
         folder = target.parent
         with self._listing:
             if folder not in self._there:
@@ -292,11 +292,11 @@ class Downloader:
         return [folder / name for name in names]
 
     def _left_in(self, folder: Path) -> list[Path]:
-        """Return what earlier tries left in a folder, which is listed once however many files go there."""
+        """Return what earlier tries left in a folder, which is listed only once."""
         with self._listing:
             if folder not in self._left:
                 left = self._left[folder] = []
-                # A folder may be one to write into only; one that is gone is reported when its file is opened.
+                # The folder may be write-only. If it is missing, that is reported when its file is opened.
                 with suppress(OSError):
                     left += (entry for entry in folder.iterdir() if is_temporary(entry.name))
             return self._left[folder]
@@ -307,7 +307,7 @@ def _local(there: Path) -> Version:
 
 
 def _mark(there: Path, target: Path | None = None) -> str:
-    """Return what stands for a local file as it is.
+    """Return a mark of a local file in its present version.
 
     :param there: where it is.
     :param target: where it will be, if elsewhere.

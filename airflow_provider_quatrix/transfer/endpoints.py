@@ -1,4 +1,4 @@
-"""The two ends of a transfer: what each can do, and what the one on Quatrix does."""
+"""The two ends of a transfer: what each can do, and the implementation for Quatrix."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 class Item:
     """A file or folder at one end.
 
-    :param path: where it is, as that end writes it.
-    :param names: its place below the target.
+    :param path: in the form that its end uses.
+    :param names: its path below the target, as names.
     :param size: bytes of a file.
     :param version: changes when the file does.
     :param modified: modification time, Unix time; ``None`` if unknown.
-    :param is_folder: whether it is one.
+    :param is_folder: whether it is a folder.
     :param remote: its metadata on Quatrix.
     """
 
@@ -58,11 +58,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source names.
+    """The files and folders of a source.
 
     :param items: files, and the folders they are in.
-    :param is_file: the source is a path, and that is a file.
-    :param left_out: what there is, but cannot be used, with the reasons.
+    :param is_file: the source is the path of a file.
+    :param left_out: what exists but cannot be used, with the reasons.
     """
 
     items: tuple[Item, ...]
@@ -71,7 +71,7 @@ class Listing:
 
 
 class Draft(Protocol):
-    """A file that is being written, and that nobody sees under its final name before it is complete."""
+    """A file that is being written. Nobody sees it under its final name before it is complete."""
 
     verified_early: bool
     """Whether it can be read back before it gets its name."""
@@ -80,7 +80,7 @@ class Draft(Protocol):
         """Write the next bytes."""
 
     def finish(self) -> None:
-        """Let the store have all bytes."""
+        """Complete the file in the store, without its name."""
 
     def read_back(self, sink: Sink) -> None:
         """Read the file from the store."""
@@ -89,7 +89,7 @@ class Draft(Protocol):
         """Give the file its name.
 
         :raises QuatrixConflict: it is taken.
-        :raises FileExistsError: likewise.
+        :raises FileExistsError: it is taken.
         """
 
     def discard(self) -> None:
@@ -97,31 +97,31 @@ class Draft(Protocol):
 
 
 class Endpoint(Protocol):
-    """One end of a transfer. Paths are such as :meth:`path` makes."""
+    """One end of a transfer. Its paths have the form that :meth:`path` returns."""
 
     many: bool
-    """Many files are written, so that listing their folders beats asking for each."""
+    """Many files are written, so listing their folders is cheaper than a call for each."""
 
     def path(self, text: str) -> str:
-        """Return a path as this end writes it."""
+        """Return a path in the form of this end."""
 
     def below(self, path: str, names: Sequence[str]) -> str:
         """Return the path of something below a folder.
 
-        :raises InvalidPathError: a name is one that this end does not take.
+        :raises InvalidPathError: this end does not accept a name.
         """
 
     def find(self, source: Source) -> Listing:
-        """Return what a source names.
+        """Return the files and folders of a source.
 
         :raises FileNotFoundError: nothing is there, or a pattern matches nothing.
         """
 
     def stat(self, path: str) -> Item | None:
-        """Return what is at a path, ``None`` if nothing is."""
+        """Return what is at a path; ``None`` if nothing is."""
 
     def in_folder_of(self, path: str) -> dict[str, Item]:
-        """Return by name what is in the folder of a path, listed once and then remembered."""
+        """Return the content of the folder that a path is in, by name; it is listed once and then remembered."""
 
     def make_folder(self, path: str, *, create: bool) -> None:
         """Make sure that there is a folder.
@@ -132,16 +132,16 @@ class Endpoint(Protocol):
     def send(self, item: Item, sink: Sink, throttle: Throttle) -> None:
         """Read a file from its first to its last byte.
 
-        :raises QuatrixTransferError: it changed meanwhile.
+        :raises QuatrixTransferError: it changed in the meantime.
         """
 
     def stat_now(self, path: str) -> Item | None:
-        """Return what is at a path now, ``None`` if nothing is."""
+        """Return what is at a path now; ``None`` if nothing is."""
 
     def draft(self, path: str, item: Item, resume_key: str, if_exists: IfExists) -> Draft:
         """Begin to write a file.
 
-        :param item: what it will be a copy of.
+        :param item: the source of the copy.
         :param resume_key: who writes, the same in every try; empty if there is no retry.
         :param if_exists: what will be done if the path is taken.
         """
@@ -172,7 +172,7 @@ class QuatrixEndpoint:
         return join(split(join((*split(path), *names))))
 
     def find(self, source: Source) -> Listing:
-        """Return what a source names; unfinished files are left out."""
+        """Return the files and folders of a source; unfinished files are left out."""
         known = len(self.tree.left_out)
         if source.is_pattern:
             items = [_item(entry, entry.names[-1:]) for entry in matching(self.tree, source)]
@@ -195,7 +195,7 @@ class QuatrixEndpoint:
         return Listing(tuple(usable), left_out=tuple(left_out))
 
     def stat(self, path: str) -> Item | None:
-        """Return what is at a path, ``None`` if nothing is."""
+        """Return what is at a path; ``None`` if nothing is."""
         if not self.many:
             return self.stat_now(path)
         names = split(path)
@@ -203,12 +203,12 @@ class QuatrixEndpoint:
         return None if file is None else _item_of(file, path, names[-1:])
 
     def stat_now(self, path: str) -> Item | None:
-        """Return what is at a path now, ``None`` if nothing is."""
+        """Return what is at a path now; ``None`` if nothing is."""
         found = self.tree.find(path)
         return None if found is None else _item_of(self.tree.files.stat(found[0]), path, split(path)[-1:])
 
     def in_folder_of(self, path: str) -> dict[str, Item]:
-        """Return by name what is in the folder of a path, listed once and then remembered."""
+        """Return the content of the folder that a path is in, by name; it is listed once and then remembered."""
         names = split(path)
         return {
             name: _item_of(file, join((*names[:-1], name)), (name,)) for name, file in self._files_beside(names).items()
@@ -238,7 +238,7 @@ class QuatrixEndpoint:
     def copy(self, item: Item, path: str, if_exists: IfExists) -> Item:
         """Copy a file on the server.
 
-        :param if_exists: what to do if that exists; ``skip`` is the caller's to decide.
+        :param if_exists: what to do if the path is taken; the caller handles ``skip``.
         """
         file = item.remote
         known = None if file is None else (file.id, file.kind)
@@ -257,7 +257,7 @@ class QuatrixEndpoint:
 
 
 class QuatrixDraft:
-    """A file on its way to Quatrix."""
+    """A file that is being written to Quatrix."""
 
     verified_early = True
 
@@ -288,7 +288,7 @@ class QuatrixDraft:
         self._writer.send(data)
 
     def finish(self) -> None:
-        """Let the service have all bytes, and check how many it has."""
+        """Complete the file in the service, and check its size."""
         if self._size:
             self._send()
         self._writer.finish(self._item.modified)
@@ -299,10 +299,10 @@ class QuatrixDraft:
         try:
             download_to(self._end.tree.files, file, sink)
         except VersionChangedError:
-            raise QuatrixTransferError(f"Somebody writes to {self._path!r}: try again") from None
+            raise QuatrixTransferError(f"Somebody else writes to {self._path!r}: try again") from None
 
     def commit(self, if_exists: IfExists) -> Item:
-        """Give the file its name, at once."""
+        """Give the file its name, in one step."""
         moved = self._writer.commit(if_exists, self._item.modified)
         names = split(self._path)
         path = join((*names[:-1], moved.name or names[-1]))
@@ -333,5 +333,5 @@ def _item_of(file: RemoteFile, path: str, names: tuple[str, ...]) -> Item:
 
 def _changed(item: Item) -> QuatrixTransferError:
     return QuatrixTransferError(
-        f"{item.path!r} changed on Quatrix meanwhile: transfer a file that nobody writes to any more"
+        f"{item.path!r} changed on Quatrix in the meantime: transfer it when nobody writes to it any more"
     )

@@ -1,4 +1,4 @@
-"""What is being done, and to which file: failures say so, as an answer of the service names neither."""
+"""Adds to failures what was being done, and to which file, as a response of the service says neither."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_quatrix.api.paths import all_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# These are about the account, whatever was being done.
+# These concern the account, whatever was being done.
 OF_THE_ACCOUNT = (
     QuatrixAuthenticationError,
     QuatrixMfaRequired,
@@ -27,7 +27,7 @@ OF_THE_ACCOUNT = (
 )
 
 
-# More than a person reads, of one failure.
+# A person does not read more of one failure.
 _LONGEST_TOLD = 300
 
 
@@ -50,11 +50,11 @@ def _shortened(text: str) -> str:
 
 @contextmanager
 def doing(action: str, path: str, *, to: str | None = None, remote: str | None = None) -> Iterator[None]:
-    """Let a failure name what was being done, unless something further in has named it.
+    """Add to a failure what was being done, unless an inner call has added it.
 
     :param action: such as ``Moving``.
-    :param path: to what.
-    :param to: where it was to go.
+    :param path: of the object.
+    :param to: its target.
     :param remote: which of the paths is on Quatrix, if only one is; default: all are.
     """
     try:

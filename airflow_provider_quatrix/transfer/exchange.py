@@ -53,7 +53,7 @@ class Plan:
     """What a transfer does.
 
     :param folders: folders to make at the target, empty ones included.
-    :param single: one file was named, so the result is one file and no list.
+    :param single: the source was one file, so the result is one file and no list.
     :param left_out: what cannot be transferred, with the reasons.
     """
 
@@ -67,9 +67,9 @@ class Exchange:
     """One transfer from one end to the other.
 
     :param places: source and target, for the URLs in messages and results.
-    :param journal: the notes of all tries of the task.
-    :param same_account: both ends are one account, so that the service copies.
-    :param on_arrival: called with the size in bytes of each file that has arrived.
+    :param journal: the record of all tries of the task.
+    :param same_account: both ends are in one account, so the service copies.
+    :param on_arrival: called with the size of each file that has arrived.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Exchange:
         self._grouping = threading.Lock()
 
     def run(self, sources: Sources) -> Transfers:
-        """Transfer what sources name.
+        """Transfer files and folders.
 
         :param sources: paths and patterns of the source.
         :return: one result per file, in the order of the plan.
@@ -127,7 +127,7 @@ class Exchange:
         ]
         if plan.left_out:
             raise InvalidPathError(
-                f"{len(plan.jobs)} files were transferred, but not all that there is: {all_of(plan.left_out)}. Rename "
+                f"{len(plan.jobs)} files were transferred, but not all could be: {all_of(plan.left_out)}. Rename "
                 "or remove these"
             )
         if self._settings.delete_source:
@@ -168,13 +168,13 @@ class Exchange:
         return Plan(tuple(jobs.values()), tuple(folders), single, tuple(left_out))
 
     def _may_be_deleted(self, source: Source) -> bool:
-        """Tell whether an earlier try may have transferred and deleted all that a source named."""
+        """Return whether an earlier try may have transferred and deleted everything of a source."""
         if not self._settings.delete_source or not self._journal.begun:
             return False
         return source.is_pattern or self._journal.is_own(_mark_of_deleted(self._source.path(source.text)))
 
     def _begin(self, jobs: tuple[Job, ...]) -> None:
-        """Note which target names are taken, before the first byte is moved."""
+        """Record which target names are taken, before the first byte is moved."""
         mode = self._settings.if_exists
         if self._journal.begun or mode not in (IfExists.FAIL, IfExists.RENAME):
             return
@@ -185,11 +185,11 @@ class Exchange:
                 raise self._taken(there[0])
             before += [_mark_of(item) for item in there]
         self._journal.begin(before)
-        # At once: without it a try that is killed after its first file would be taken for one that never began.
+        # At once: otherwise a try that is killed after its first file would look like one that never began.
         self._journal.write()
 
     def _in_the_way(self, job: Job) -> list[Item]:
-        """Return what has the wanted name and, if the mode is ``rename``, what has that name with a number."""
+        """Return what has the wanted name. With ``rename``, also what has that name with a number."""
         if self._settings.if_exists is not IfExists.RENAME:
             there = self._target.stat(job.target)
             return [] if there is None else [there]
@@ -249,7 +249,9 @@ class Exchange:
             finally:
                 pipe.close()
             if sink.held != job.item.size:
-                raise QuatrixTransferError(f"{sink.held} bytes came of {job.item.path!r}, which has {job.item.size}")
+                raise QuatrixTransferError(
+                    f"{sink.held} bytes of {job.item.path!r} arrived, but it has {job.item.size}"
+                )
             draft.finish()
             digest = sink.finish()
             if settings.verify and draft.verified_early:
@@ -264,7 +266,7 @@ class Exchange:
         draft.read_back(sink)
         if sink.finish() != digest:
             raise QuatrixTransferError(
-                f"The target has other bytes of {job.item.path!r} than were sent, although as many: try again"
+                f"The bytes of {job.item.path!r} at the target differ from those that were sent: try again"
             )
 
     def _copy(self, job: Job, mode: IfExists) -> tuple[Item, str]:
@@ -276,12 +278,12 @@ class Exchange:
         return item, ""
 
     def _arrived_before(self, job: Job, there: Item) -> bool:
-        """Tell whether an earlier try has transferred this version of a file."""
+        """Return whether an earlier try has transferred this version of a file."""
         if not self._journal.begun or there.is_folder or there.size != job.item.size:
             return False
         if self._journal.is_own(_mark_of(there, job.item)):
             return True
-        # That try may have been killed before it wrote its note.
+        # That try may have been killed before it recorded the file.
         return self._journal.appeared(_mark_of(there)) and self._digest(self._source, job.item) == self._digest(
             self._target, there
         )
@@ -305,7 +307,7 @@ class Exchange:
         return FileExistsError(f"{text} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on")
 
     def _without_sources(self, plan: Plan, results: Transfers) -> Transfers:
-        """Delete at the source what this or an earlier try has transferred; what was merely skipped stays."""
+        """Delete the sources that this or an earlier try has transferred; those that were only skipped stay."""
         mine = [(number, job.item) for number, job in enumerate(plan.jobs) if job.item.path in self._arrived]
         text = json.dumps(
             {
@@ -347,7 +349,7 @@ def _above(path: str) -> str:
 
 
 def _mark_of(there: Item, source: Item | None = None) -> str:
-    """Return the note about a file at the target, which holds its own version or that of its source."""
+    """Return the mark of a file at the target, which contains its own version or that of its source."""
     return mark("at", there.path, there.version) if source is None else mark("of", there.path, source.version)
 
 

@@ -1,4 +1,4 @@
-"""Runs the plan of an upload or download, or tells what it would do."""
+"""Runs the plan of an upload or download, or reports what it would do."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run_upload(
 ) -> Transfers:
     """Upload the files of a plan.
 
-    :param plan: tells what goes where.
+    :param plan: what goes where.
     :param journal: what earlier tries have done.
     :param checkpoint: keeps the plan for retries, if sources are deleted.
     :return: one result per file, in the order of the plan.
@@ -117,7 +117,7 @@ def run_download(
 ) -> Transfers:
     """Download the files of a plan.
 
-    :param plan: tells what goes where.
+    :param plan: what goes where.
     :param journal: what earlier tries have done.
     :param checkpoint: keeps the plan for retries, if sources are deleted.
     :return: one result per file, in the order of the plan.
@@ -171,7 +171,7 @@ def run_download(
 def _told(what: str, source: str, result: Transferred, checksum: str | None) -> Transferred:
     """Log what became of one file."""
     if result.skipped:
-        log.info("Left %s as it is, in place of %s", result.path, source)
+        log.info("Kept %s instead of %s", result.path, source)
     else:
         digest = f", {checksum} {result.digest}" if result.digest else ""
         log.info("%s %s (%d bytes, %.1f s%s) to %s", what, source, result.size, result.seconds, digest, result.path)
@@ -180,15 +180,15 @@ def _told(what: str, source: str, result: Transferred, checksum: str | None) -> 
 
 @dataclass(frozen=True)
 class _Steps(Generic[J]):
-    """What uploads and downloads do each in their own way.
+    """What differs between uploads and downloads.
 
-    :param begin: is told the files that may be moved and their bytes, ahead of the first one.
-    :param move: moves a file, if that is still due.
-    :param leave: tells the result of a file that is not moved.
-    :param moved_before: tells the result of a file that an earlier try has moved.
-    :param newer: tells what has taken the place of a source that is gone.
+    :param begin: called before the first file, with the files that may be moved and their bytes.
+    :param move: moves a file, if that has not been done.
+    :param leave: returns the result of a file that is not moved.
+    :param moved_before: returns the result of a file that an earlier try has moved.
+    :param newer: returns what has taken the place of a source that is gone.
     :param check_complete: raises if something could not even be planned.
-    :param delete: deletes sources that have arrived; returns the places of those that are gone.
+    :param delete: deletes sources that have arrived; returns the names of those that are gone.
     :param clear_all: removes what earlier tries have left of files that are not wanted any more.
     """
 
@@ -209,7 +209,7 @@ def _kept_plan(
     checkpoint: Checkpoint | None,
     settings: TransferSettings,
 ) -> P:
-    """Return the plan of an earlier try, which knows of sources that are deleted by now; else a new one."""
+    """Return the plan of an earlier try, which includes sources that are deleted by now; otherwise a new one."""
     kept = load(checkpoint.read()) if checkpoint is not None and settings.is_retry else None
     if kept is not None:
         return kept
@@ -222,7 +222,7 @@ def _kept_plan(
 def _execute(
     plan: Plan[J], target: Target, settings: TransferSettings, steps: _Steps[J], *, stop: Stop, journal: Journal
 ) -> Transfers:
-    """Do what a plan says, or tell what that would be."""
+    """Do what a plan says, or report what that would be."""
     wanted = wanted_of(plan.folders, {job.names: job.version for job in plan.jobs})
     folders = [names for names, version in wanted.items() if version.is_folder]
     changes = _changes(plan, target, settings, wanted)
@@ -233,7 +233,7 @@ def _execute(
     deleted = target.remove(changes.in_the_way)
     target.prepare(folders, create_parents=settings.create_parents)
     done, jobs = _done_before(plan, steps) if plan.again else ({}, plan.jobs)
-    # What an earlier try has left of a file is removed on the way, so that one is looked at again.
+    # If an earlier try has left a part of a skipped file, the file is handled again, which removes the part.
     left = set(changes.skip).difference(job.names for job in jobs if journal.opened(str(job.target)) is not None)
     due = [job for job in jobs if job.names not in left and job.names not in done]
     steps.begin(due, sum(job.version.size for job in due))
@@ -254,7 +254,7 @@ def _execute(
     if settings.delete_extra:
         target.clear()
     if settings.delete_source:
-        # From here on only the journal tells what has arrived from what is new under the same name.
+        # From here on only the journal can distinguish what has arrived from what is new under the same name.
         journal.write()
         arrived = [(job, result.source) for job, result in zip(jobs, results, strict=True) if result.source is not None]
         gone = steps.delete(arrived)
@@ -267,7 +267,7 @@ def _execute(
 
 
 def _changes(plan: Plan[J], target: Target, settings: TransferSettings, wanted: Mapping[Names, Version]) -> Changes:
-    """Compare the two sides, where anything depends on it."""
+    """Compare both sides, if anything depends on it."""
     if settings.delete_extra and plan.single:
         raise InvalidPathError(f"source is the file {plan.jobs[0].source}: give a folder, or set delete_extra=False")
     if not (settings.dry_run or settings.delete_extra or (settings.if_exists is IfExists.UPDATE and not plan.single)):
@@ -280,7 +280,7 @@ def _changes(plan: Plan[J], target: Target, settings: TransferSettings, wanted: 
 def _foretold(
     plan: Plan[J], target: Target, settings: TransferSettings, steps: _Steps[J], changes: Changes
 ) -> Transfers:
-    """Tell what a transfer would do.
+    """Report what a transfer would do.
 
     :raises FileExistsError: it would fail.
     """
@@ -315,7 +315,7 @@ def _foretold(
 
 
 def _done_before(plan: Plan[J], steps: _Steps[J]) -> tuple[dict[Names, Transferred], list[J]]:
-    """Return what an earlier try has moved, and the files of its plan as they are now.
+    """Return what an earlier try has moved, and the files of its plan in their present state.
 
     :raises FileNotFoundError: a source is gone, and has not arrived.
     """

@@ -1,4 +1,4 @@
-"""What of the activity log is exported, and where to; light enough for DAGs that are being parsed."""
+"""What is exported of the activity log, and where to; light enough for DAGs that are being parsed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_quatrix.transfer.places import Place, as_texts
 if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.filters import Moment
 
-# The service may round the times by which it chooses, and whether the end belongs to them is not documented.
+# The service may round the times of a query, and whether it includes the end is not documented.
 _SLACK = 1
 _NAME = r"(?:\w[\w$]*|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])"
 _TABLE = re.compile(rf"{_NAME}(?:\.{_NAME}){{0,2}}")
@@ -27,12 +27,12 @@ LOCAL = "file"
 
 
 class ActivityLogError(QuatrixError):
-    """The service's answers do not lead to all entries of the activity log."""
+    """The service does not return all entries of the activity log."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """All moments from one until right before another, so that neighbouring intervals have none in common.
+    """All moments from one up to, but without, another, so neighbouring intervals do not overlap.
 
     :param start: Unix time of the first moment.
     :param end: Unix time right after the last one.
@@ -43,13 +43,13 @@ class Interval:
 
     @classmethod
     def of(cls, start: Moment, end: Moment) -> Self:
-        """Read what a user says, in whole seconds, as the service shows times.
+        """Check what a user gives, in whole seconds, as the service shows times.
 
-        So nothing of the interval can still come once its end has passed, not even within the same second.
+        So no entry of the interval can come after its end has passed, not even within the same second.
 
-        :param start: a datetime with a time zone, the same as text in ISO 8601, or a timedelta: so long before the end.
-        :param end: a datetime or text likewise.
-        :raises ValueError: one of them is none, or there is no moment between them.
+        :param start: a datetime with a time zone, ISO 8601 text, or a timedelta before the end.
+        :param end: a datetime or text.
+        :raises ValueError: one of them is invalid, or there is nothing between them.
         """
         until = math.floor(read_instant("end", end))
         if isinstance(start, timedelta):
@@ -70,12 +70,12 @@ class Interval:
         return made
 
     def holds(self, time: float) -> bool:
-        """Tell whether a moment belongs to it."""
+        """Return whether a moment is in the interval."""
         return self.start <= time < self.end
 
     @property
     def asked(self) -> tuple[int, int]:
-        """From when until when to ask the service, which takes whole seconds: a bit more than the interval itself."""
+        """The interval to request from the service, which takes whole seconds: a bit more than the interval itself."""
         return math.floor(self.start) - _SLACK, math.ceil(self.end) + _SLACK
 
     @property
@@ -101,10 +101,10 @@ def iso_time(time: float) -> str:
 class Destination:
     """Where an export goes: a file, or a table of a database.
 
-    :param place: of the file, or of the folder that gets it; ``None`` for a table.
+    :param place: of the file, or of the folder for it; ``None`` for a table.
     :param conn_id: connection of the database.
     :param table: name of the table.
-    :param is_path: the file was given as a local path, and so is told as one.
+    :param is_path: the file was given as a local path, so it is also reported as one.
     """
 
     place: Place | None = None
@@ -114,13 +114,13 @@ class Destination:
 
     @classmethod
     def of(cls, target: Any, conn_id: str | None, table: str | None) -> Self:
-        """Read what a user says.
+        """Check what a user gives.
 
         :param target: a local path, or the URL of a store such as ``s3://conn_id@bucket/key``; one that ends in a
             slash is a folder.
         :param conn_id: connection of a database.
         :param table: table in it.
-        :raises ValueError: it names no place, or several.
+        :raises ValueError: there is no destination, or more than one.
         """
         # A template may give an empty text, or the text "None".
         file, database, name = (None if each in (None, "", "None") else each for each in (target, conn_id, table))
@@ -140,7 +140,7 @@ class Destination:
     def _table(cls, conn_id: str | None, table: str | None) -> Self:
         for name, value in (("conn_id", conn_id), ("table", table)):
             if not isinstance(value, str):
-                raise ValueError(  # noqa: TRY004 - what a user gives is wrong in one way
+                raise ValueError(  # noqa: TRY004 - one class for all wrong arguments
                     f"{name} is {value!r}: give both conn_id and table as text for a database, or a target for a file"
                 )
         if not _TABLE.fullmatch(str(table)):

@@ -1,4 +1,4 @@
-"""What the failure of one file means: whether a retry can help, and whether the other files go on."""
+"""What the failure of one file means: whether a retry can help, and whether the other files continue."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A service that is down fails every file, each only after all its repeats.
+# A service that is down fails every file, each only after all its retries.
 _MOST_OUTAGES = 3
 
 
 def needs_a_person(error: Exception) -> bool:
-    """Tell whether trying again cannot help, before a person has done something.
+    """Return whether a retry cannot help before a person has done something.
 
-    :param error: how a call or a transfer failed; of several files, whether it is so for each.
+    :param error: how a call or a transfer failed; for several files, whether this is true for each.
     """
     if isinstance(error, FilesFailedError):
         return all(needs_a_person(failure) for _, failure in error.failures)
@@ -52,7 +52,7 @@ def needs_a_person(error: Exception) -> bool:
         | QuatrixQuotaExceeded
         | InvalidPathError
         | ActivityLogError
-        # Of the local files. One that is missing, or changes while it is read, may be there at the next try.
+        # Errors of local files. A file that is missing, or changes while it is read, may be fine in the next try.
         | FileExistsError
         | IsADirectoryError
         | NotADirectoryError
@@ -63,7 +63,7 @@ def needs_a_person(error: Exception) -> bool:
 class Failures:
     """Collects the failures of files.
 
-    :param on_error: ``fail`` ends with the first one, ``continue`` goes on with the other files.
+    :param on_error: ``fail`` ends with the first one, ``continue`` continues with the other files.
     """
 
     def __init__(self, on_error: str) -> None:
@@ -74,16 +74,16 @@ class Failures:
 
     @contextmanager
     def of(self, path: str) -> Iterator[None]:
-        """Take note of a failure, unless it ends all: it is about the account, or the service has been down for long.
+        """Record a failure, unless it ends all: it concerns the account, or the service has been down for long.
 
-        :param path: which file is worked on.
+        :param path: the file.
         """
         try:
             yield
         except (QuatrixError, InvalidPathError, OSError) as error:
             if not self._takes(path, error):
                 raise
-            log.warning("Going on without %s: %s", path, described(error))
+            log.warning("Continuing without %s: %s", path, described(error))
         else:
             self._outages = 0
 
@@ -99,7 +99,7 @@ class Failures:
         """Raise if anything has failed.
 
         :param total: how many files there were.
-        :raises FilesFailedError: naming each.
+        :raises FilesFailedError: names each of them.
         """
         if self._failed:
             raise FilesFailedError(self._failed, total)

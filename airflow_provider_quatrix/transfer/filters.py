@@ -1,4 +1,4 @@
-"""Which of the files that paths and patterns name are worked on; light enough for DAGs that are being parsed."""
+"""Which of the files of paths and patterns are worked on; light enough for DAGs that are being parsed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FilterArguments(TypedDict, total=False):
-    """Arguments that say which files to take; :meth:`FileFilter.of` tells of each."""
+    """Arguments that say which files to take; :meth:`FileFilter.of` describes each."""
 
     include: Patterns | None
     exclude: Patterns | None
@@ -32,10 +32,10 @@ class FilterArguments(TypedDict, total=False):
 class FileFilter:
     """Decides by name, size and time whether a file is taken.
 
-    :param include: patterns, of which a file has to match one; none for all files.
-    :param exclude: patterns of which it must match none.
-    :param newer_than: Unix time, or how long before now, after which it was modified.
-    :param older_than: likewise, before which it was modified.
+    :param include: patterns; a file has to match one of them. None for all files.
+    :param exclude: patterns; a file must match none of them.
+    :param newer_than: only files modified after this: Unix time, or how long before now.
+    :param older_than: only files modified before this, in the same forms.
     :param min_size: bytes.
     :param max_size: bytes; ``None`` for no limit.
     """
@@ -58,18 +58,18 @@ class FileFilter:
         min_size: int = 0,
         max_size: int | None = None,
     ) -> Self:
-        """Read what a user says.
+        """Check what a user gives.
 
-        :param include: one pattern or several: only files that match one of them. A pattern without a slash is for the
-            file's name; one with a slash is for its place below the folder, or below the first name with wildcards
-            of the pattern, that was given as source.
+        :param include: one pattern or several: only files that match one of them. A pattern without a slash is matched
+            against the file's name. One with a slash is matched against the path below the source folder; if the source
+            is a pattern, below the last folder ahead of its first wildcard.
         :param exclude: one pattern or several: no files that match one of them. ``tmp/**`` leaves out a folder.
-        :param newer_than: only files that were modified after this moment: a datetime with a time zone, the same as
-            text in ISO 8601, or a timedelta before now.
-        :param older_than: only files that were modified before this moment.
+        :param newer_than: only files modified after this: a datetime with a time zone, ISO 8601 text, or a timedelta
+            before now.
+        :param older_than: only files modified before this.
         :param min_size: only files of at least so many bytes.
         :param max_size: only files of at most so many bytes.
-        :raises ValueError: one of them makes no sense, or no file could be taken.
+        :raises ValueError: one of them is invalid, or no file could pass.
         """
         made = cls(
             read_patterns("include", include),
@@ -103,16 +103,16 @@ class FileFilter:
 
     @property
     def is_active(self) -> bool:
-        """Whether there is any file that is not taken."""
+        """Whether the filter leaves out any file."""
         return self != type(self)()
 
     @property
     def looks_inside(self) -> bool:
-        """Whether size or time of a file matter."""
+        """Whether it uses size or time of a file."""
         return self.is_active and self != type(self)(self.include, self.exclude)
 
     def may_hold(self, names: Sequence[str]) -> bool:
-        """Tell whether a folder may hold files that are taken.
+        """Return whether a folder may contain files that pass.
 
         :param names: of the folder, below the source.
         """
@@ -123,7 +123,7 @@ class FileFilter:
         )
 
     def takes_name(self, names: Sequence[str]) -> bool:
-        """Tell whether a file is taken as far as its name tells.
+        """Return whether the name of a file passes.
 
         :param names: of the file, below the source.
         """
@@ -132,12 +132,12 @@ class FileFilter:
         return not _is_among(names, self.exclude)
 
     def takes(self, names: Sequence[str], size: int, modified: float, now: float) -> bool:
-        """Tell whether a file is taken.
+        """Return whether a file passes.
 
         :param names: of the file, below the source.
         :param size: bytes.
         :param modified: Unix time.
-        :param now: Unix time, by the clock of where the file is.
+        :param now: Unix time, by the clock of the host that has the file.
         """
         newer, older = _unix_time(self.newer_than, now), _unix_time(self.older_than, now)
         return (
@@ -162,10 +162,10 @@ def _told(moment: object) -> str:
 
 
 def read_patterns(name: str, value: object) -> tuple[tuple[str, ...], ...]:
-    """Return patterns, part by part.
+    """Return patterns, split into parts.
 
-    :param value: one pattern or several, ``None`` for none.
-    :raises ValueError: something else is among them, or ``include`` holds none.
+    :param value: one pattern or several; ``None`` for none.
+    :raises ValueError: something else is among them, or ``include`` is empty.
     """
     if value is None:
         return ()
@@ -177,16 +177,16 @@ def read_patterns(name: str, value: object) -> tuple[tuple[str, ...], ...]:
         text = fspath(each) if isinstance(each, PathLike) else each
         parts = tuple(part for part in text.split("/") if part) if isinstance(text, str) else ()
         if not parts:
-            raise ValueError(f"{name} holds {each!r}: give a pattern as text, such as '*.csv' or 'archive/**'")
+            raise ValueError(f"{name} contains {each!r}: give a pattern as text, such as '*.csv' or 'archive/**'")
         patterns.append(parts)
     return tuple(patterns)
 
 
 def read_moment(name: str, value: object) -> float | timedelta | None:
-    """Return a moment as Unix time, or how long before now it is.
+    """Return a time as Unix time, or how long before now it is.
 
-    :param value: a datetime with a time zone, the same as text in ISO 8601, or a timedelta; nothing, or the ``None``
-        that a template may give, means no limit.
+    :param value: a datetime with a time zone, ISO 8601 text, or a timedelta. ``None``, also as the text of a template,
+        means no limit.
     :raises ValueError: it is none of these.
     """
     if value is None or value in ("", "None"):
@@ -201,13 +201,13 @@ def read_moment(name: str, value: object) -> float | timedelta | None:
 def read_instant(name: str, value: object, otherwise: str = "") -> float:
     """Return a moment as Unix time.
 
-    :param value: a datetime with a time zone, or the same as text in ISO 8601.
+    :param value: a datetime with a time zone, or ISO 8601 text.
     :param otherwise: what else may be given, for the error.
     :raises ValueError: it is neither.
     """
     try:
         if not isinstance(value, datetime | str):
-            raise ValueError  # noqa: TRY004, TRY301 - what a user gives is wrong in one way
+            raise ValueError  # noqa: TRY004, TRY301 - one class for all wrong arguments
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except ValueError:
         raise ValueError(
@@ -222,7 +222,7 @@ def read_size(name: str, value: object) -> int | None:
     """Return a number of bytes.
 
     :param value: the number; ``None`` for no limit.
-    :raises ValueError: it is none.
+    :raises ValueError: it is not one.
     """
     if value is None:
         return None
@@ -235,8 +235,8 @@ def read_seconds(name: str, value: object, least: float = 0) -> float:
     """Return a number of seconds.
 
     :param value: the number, or a timedelta.
-    :param least: the smallest that makes sense.
-    :raises ValueError: it is none, too small, or endless.
+    :param least: the smallest allowed.
+    :raises ValueError: it is not a number, too small, or infinite.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not least <= seconds < float("inf"):
@@ -256,7 +256,7 @@ def read_on_error(value: Any) -> str:
 
 
 class SelectionArguments(FilterArguments, total=False):
-    """Arguments that say what of the sources is worked on; :meth:`Selection.of` tells of each."""
+    """Arguments that say which files of the sources are worked on; :meth:`Selection.of` describes each."""
 
     keep_structure: bool
     missing_ok: bool
@@ -265,14 +265,14 @@ class SelectionArguments(FilterArguments, total=False):
 
 @dataclass(frozen=True)
 class Selection:
-    """What of the sources of a call is worked on.
+    """Which files of the sources of a call are worked on.
 
-    :param files: which files are taken.
-    :param keep_structure: what matches a pattern keeps its place below the first name with wildcards, and is not put
-        into the target by its name alone; folders below the target are made for it.
-    :param missing_ok: a path where nothing is, or a pattern that matches nothing, is fine.
-    :param on_error: what to do when a file fails: ``fail`` at once, or ``continue`` with the others, and fail at the
-        end. What is found missing or unreadable before the first file is worked on fails in any case.
+    :param files: which files pass.
+    :param keep_structure: files that match a pattern keep their folders, below the last one ahead of its first
+        wildcard, and missing folders are made. Otherwise the files go into the target by name.
+    :param missing_ok: a path that does not exist, or a pattern that matches nothing, is fine.
+    :param on_error: when a file fails: ``fail`` at once, or ``continue`` with the others and fail at the end. Sources
+        that are found missing or unreadable before the first file is worked on fail in any case.
     """
 
     files: FileFilter = FileFilter()
@@ -284,13 +284,13 @@ class Selection:
     def of(
         cls, *, keep_structure: bool = False, missing_ok: bool = False, on_error: str = "fail", **filters: Any
     ) -> Self:
-        """Read what a user says.
+        """Check what a user gives.
 
         :param keep_structure: see :class:`Selection`.
         :param missing_ok: see :class:`Selection`.
         :param on_error: see :class:`Selection`.
         :param filters: see :meth:`FileFilter.of`.
-        :raises ValueError: one of them makes no sense.
+        :raises ValueError: one of them is invalid.
         """
         return cls(FileFilter.of(**filters), keep_structure, missing_ok, read_on_error(on_error))
 

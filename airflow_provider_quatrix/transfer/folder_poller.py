@@ -72,7 +72,7 @@ class PathPattern:
         return self.folder, self.depth
 
     def fits(self, names: tuple[str, ...]) -> bool:
-        """Tell whether a file below the folder is one that is looked for."""
+        """Return whether a file below the folder is one that is looked for."""
         return names == self.names or (self.is_pattern and matches(names, self.names))
 
 
@@ -203,7 +203,7 @@ class FileCriteria:
         return [each for _, each in sorted(by_path.items())]
 
     def is_old_enough(self, file: RemoteFile, now: float, unchanged: FileAges) -> bool:
-        """Tell whether nobody has written to a file for as long as is wanted.
+        """Return whether nobody has written to a file for as long as is wanted.
 
         :param now: the server's time.
         :param unchanged: knows how old files are.

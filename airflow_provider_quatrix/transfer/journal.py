@@ -76,11 +76,11 @@ class Journal:
         self._before = None if marks is None or len(marks) > _MOST_MARKS else marks
 
     def is_own(self, of: str) -> bool:
-        """Tell whether an earlier try has made what a mark stands for."""
+        """Return whether an earlier try has made what a mark stands for."""
         return of in self._own
 
     def appeared(self, of: str) -> bool:
-        """Tell whether what a mark stands for came after the first try had begun."""
+        """Return whether what a mark stands for came after the first try had begun."""
         return self.begun and self._before is not None and of not in self._before
 
     def add(self, of: str) -> None:

@@ -95,7 +95,7 @@ class LocalFiles:
         self.problems: list[str] = []
 
     def is_wanted(self, path: Path) -> bool:
-        """Tell whether a path is a file to upload; if it should be one and is not, that is noted.
+        """Return whether a path is a file to upload; if it should be one and is not, that is noted.
 
         :param path: of anything but a folder.
         """

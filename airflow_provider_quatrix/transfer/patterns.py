@@ -21,7 +21,7 @@ _ESCAPED = re.compile(r"\[([*?\[])\]")
 
 
 def has_wildcards(path: str) -> bool:
-    """Tell whether a text holds characters that stand for others in a pattern."""
+    """Return whether a text holds characters that stand for others in a pattern."""
     return _WILDCARDS.search(path) is not None
 
 
@@ -48,7 +48,7 @@ def fixed_names(pattern: Sequence[str]) -> tuple[str, ...]:
 
 
 def matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Tell whether a path matches a pattern, name by name.
+    """Return whether a path matches a pattern, name by name.
 
     A name that looks like a part of the pattern matches it too: ``c[1].csv`` matches ``c1.csv`` and ``c[1].csv``.
 
@@ -59,7 +59,7 @@ def matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def leads_to_matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Tell whether something below a folder may match a pattern.
+    """Return whether something below a folder may match a pattern.
 
     :param pattern: as of :func:`matches`.
     """
@@ -153,7 +153,7 @@ class Sources:
 
 
 def is_several(value: object) -> TypeGuard[Iterable[Any]]:
-    """Tell whether a value holds several paths, and is not one itself."""
+    """Return whether a value holds several paths, and is not one itself."""
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | PathLike | Mapping)
 
 

@@ -114,7 +114,7 @@ class DownloadPlan(Plan[DownloadJob]):
         """
         if self.left_out:
             raise InvalidPathError(
-                f"{len(self.jobs)} files were downloaded, but not all that there is: {all_of(self.left_out)}. Rename "
+                f"{len(self.jobs)} files were downloaded, but not all could be: {all_of(self.left_out)}. Rename "
                 "or remove these on Quatrix"
             )
 

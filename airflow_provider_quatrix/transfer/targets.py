@@ -48,7 +48,7 @@ class Target(Protocol):
         """Return the path of a place."""
 
     def is_removable(self, names: Names) -> bool:
-        """Tell whether what :meth:`there` has found at a place may be removed by a transfer."""
+        """Return whether what :meth:`there` has found at a place may be removed by a transfer."""
 
     def remove(self, places: Iterable[Names]) -> list[str]:
         """Remove what :meth:`there` has found, folders with all they hold, and nothing outside the folder.
@@ -83,7 +83,7 @@ class RemoteTarget:
         return join((*self._names, *names))
 
     def is_removable(self, names: Names) -> bool:
-        """Tell whether it is a file or folder, and no project folder, Trash or link."""
+        """Return whether it is a file or folder, and no project folder, Trash or link."""
         if self._found[names].kind in (FileKind.FILE, FileKind.FOLDER):
             return True
         log.warning("%s is left alone, as it is neither a file nor a folder of one's own", self.path_of(names))

@@ -37,7 +37,7 @@ def part_prefix(target: str) -> str:
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a file is one that this package is still writing."""
+    """Return whether a file is one that this package is still writing."""
     return _TEMPORARY.match(name) is not None
 
 

@@ -167,7 +167,7 @@ class RemoteTree:
         return entries
 
     def _holds(self, file_id: str, folder_id: str) -> bool:
-        """Tell whether something is a folder, or one of those above it."""
+        """Return whether something is a folder, or one of those above it."""
         at: str | None = folder_id
         while at is not None and at != file_id:
             at = self._above.get(at)

@@ -242,7 +242,7 @@ class Uploader:
             return [there[name] for name in self._groups[folder_id].get(names[-1], ())]
 
     def _sent_before(self, there: RemoteFile, version: Version) -> bool:
-        """Tell whether an earlier try has sent a version of the source."""
+        """Return whether an earlier try has sent a version of the source."""
         if there.kind.is_folder or not self._journal.begun:
             return False
         of = mark(there.id)
@@ -320,7 +320,7 @@ class _FileUpload:
             raise QuatrixTransferError(f"{self._source.path} ended before its size") from None
         except TransferTooSlowError as error:
             raise QuatrixTransportError(
-                f"The upload of {self._source.path} trickles: {error}", TransportStage.SENT
+                f"The upload of {self._source.path} is too slow: {error}", TransportStage.SENT
             ) from None
         except _DEFINITE:
             self._discard()
@@ -364,7 +364,7 @@ class _FileUpload:
         return True
 
     def _has_beginning(self, state: UploadState) -> bool:
-        """Tell whether what was sent is what the source begins with."""
+        """Return whether what was sent is what the source begins with."""
         if (state.size, state.modified_ns) != (self._source.size, self._source.modified_ns):
             return False
         if self._handling.checksum is None:
@@ -430,7 +430,7 @@ class _FileUpload:
             raise self._writer.lost() from None
         if digest != self._digest.up_to(self._source.size):
             raise QuatrixTransferError(
-                f"Quatrix has other bytes of {self._source.path} than were sent, although as many: try again"
+                f"The bytes of {self._source.path} on Quatrix differ from those that were sent: try again"
             )
 
 

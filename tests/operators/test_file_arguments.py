@@ -53,7 +53,7 @@ SELECTING: dict[Any, dict[str, Any]] = {
     [
         (SELECTING, {"include": []}, "include is empty"),
         (SELECTING, {"include": ["{{ ds }}", ""]}, None),
-        (SELECTING, {"exclude": 5}, "exclude holds 5"),
+        (SELECTING, {"exclude": 5}, "exclude contains 5"),
         (SELECTING, {"min_size": 2, "max_size": 1}, "no file has both"),
         (SELECTING, {"min_size": "2"}, "min_size is '2'"),
         (SELECTING, {"min_size": "{{ 2 }}", "max_size": 1}, None),

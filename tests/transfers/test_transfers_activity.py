@@ -150,7 +150,7 @@ def test_a_log_without_an_end_is_refused(fetch: Any, monkeypatch: pytest.MonkeyP
 
 def test_pages_in_no_order_are_refused_where_ids_lead_nowhere() -> None:
     pages = [entry(1, 1005.0), entry(2, 1001.0), entry(3, 1009.0)]
-    with pytest.raises(ActivityLogError, match="lead on neither by id nor by time"):
+    with pytest.raises(ActivityLogError, match="neither ids nor times lead to the next page"):
         LogReader(lambda after, _b, _e: pages if after is None else pages[:1], 5).read(Interval(1000, 1020))
 
 

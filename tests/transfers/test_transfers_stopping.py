@@ -175,7 +175,7 @@ def test_a_download_that_trickles_ends(
     hook = TriedHook(quatrix_connection)
     quatrix_emulator.put_file(USER, "/a", b"A" * 10_000)
     quatrix_emulator.configure(bytes_per_second=4)
-    with pytest.raises(QuatrixTransportError, match="The download of 'a' trickles: fewer than 1024 bytes a second"):
+    with pytest.raises(QuatrixTransportError, match="The download of 'a' is too slow: fewer than 1024 bytes a second"):
         hook.download("/a", tmp_path / "a")
     assert quatrix_emulator.calls("GET", "file/download/{link}") == 2
     assert list(tmp_path.iterdir()) == []

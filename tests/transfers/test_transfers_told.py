@@ -47,11 +47,11 @@ def test_each_file_has_a_line(
     assert lines == [
         "Made the folder /t",
         f"Uploaded {tmp_path}/a.csv (8 bytes, N s, sha256 {digest}) to /t/a.csv",
-        f"Left /t/a.csv as it is, in place of {tmp_path}/a.csv",
+        f"Kept /t/a.csv instead of {tmp_path}/a.csv",
         f"Downloaded /t/a.csv (8 bytes, N s, sha256 {digest}) to {tmp_path}/b.csv",
         "Copied /t/a.csv to /t/c.csv",
         "Moved /t/c.csv to /t/d.csv",
-        "Left /t/a.csv as it is, in place of /t/d.csv",
+        "Kept /t/a.csv instead of /t/d.csv",
         "Deleted 2 files and folders: /t/a.csv, /t/d.csv",
     ]
 

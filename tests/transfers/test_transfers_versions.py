@@ -90,7 +90,7 @@ def test_a_download_of_a_file_that_changes_again_and_again_says_so(
 ) -> None:
     quatrix_emulator.put_file(USER, "/a.bin", ONE)
     quatrix_emulator.fault("file/download/*", cut="body", after_bytes=SIZE // 2, times=None)
-    with pytest.raises(QuatrixTransferError, match=r"'a\.bin' changed on Quatrix while it was downloaded"):
+    with pytest.raises(QuatrixTransferError, match=r"'a\.bin' kept changing on Quatrix while it was downloaded"):
         downloaded(hook, tmp_path / "a.bin", Changing(hook, 99))
     assert list(tmp_path.iterdir()) == []
 
