@@ -1,4 +1,4 @@
-"""Polls a folder, at one listing per poll, and tells which files are the ones waited for."""
+"""Polls a folder with one listing per poll, and finds the files that a sensor waits for."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.models import RemoteFile
     from airflow_provider_quatrix.transfer.patterns import Source, Sources
 
-    # A folder, and how many levels of folders below it.
+    # A folder, and how many levels of subfolders.
     Place = tuple[str, int | None]
 
-# A folder above may have been moved, which no listing tells; the path is resolved anew now and then.
+# A folder above may have been moved, which no listing shows. So the path is looked up again after this time.
 _REMEMBERED_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class PathPattern:
-    """What is watched for the sake of a path or pattern.
+    """What a path or pattern means for the poll.
 
-    :param folder: path of the folder; the same for all patterns that begin alike.
-    :param names: what is looked for in it, name by name.
+    :param folder: path of the folder; the same for all patterns with the same beginning.
+    :param names: the path or pattern below the folder, as names.
     :param is_pattern: wildcards in the names count.
     """
 
@@ -45,12 +45,12 @@ class PathPattern:
 
     @property
     def depth(self) -> int | None:
-        """How many levels of folders are listed, ``None`` for all."""
+        """How many levels of folders are listed; ``None`` for all."""
         return None if self.is_pattern and "**" in self.names else len(self.names)
 
     @classmethod
     def of(cls, path: Source) -> PathPattern:
-        """Take apart a path or pattern.
+        """Split a path or pattern.
 
         :param path: such as ``/inbox/orders.csv``, ``/inbox/*.csv`` or ``/inbox/**/*.csv``.
         :raises InvalidPathError: it names no file.
@@ -68,19 +68,19 @@ class PathPattern:
 
     @property
     def place(self) -> Place:
-        """Which listings tell of it."""
+        """The listings that it needs."""
         return self.folder, self.depth
 
     def fits(self, names: tuple[str, ...]) -> bool:
-        """Return whether a file below the folder is one that is looked for."""
+        """Return whether a file below the folder fits."""
         return names == self.names or (self.is_pattern and matches(names, self.names))
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was below a folder at a moment.
+    """What was below a folder at one time.
 
-    :param files: the files, unfinished ones of this package left out.
+    :param files: the files, without unfinished ones of this package.
     :param now: the server's time, Unix time.
     """
 
@@ -91,10 +91,10 @@ class Snapshot:
 class FileAges:
     """Knows for how long nobody has written to files.
 
-    The time of a file may lie in the future, by a wrong clock or on purpose. Its age counts from when it was first seen
-    as it is.
+    The time of a file may be in the future, by a wrong clock or on purpose. Then its age counts from when the file was
+    first seen in this state.
 
-    :param kept: what :attr:`kept` was in an earlier process.
+    :param kept: :attr:`kept` of an earlier process.
     """
 
     def __init__(self, kept: Mapping[str, Sequence[float]] | None = None) -> None:
@@ -102,15 +102,15 @@ class FileAges:
 
     @property
     def kept(self) -> dict[str, list[float]]:
-        """What is remembered of files whose time lies in the future."""
+        """What is remembered of files whose time is in the future."""
         return dict(self._seen)
 
     def age(self, file: RemoteFile, now: float) -> float:
-        """Return for how many seconds nobody has written to a file, at least.
+        """Return for how many seconds at least nobody has written to a file.
 
         :param now: the server's time.
         """
-        # A file may bring an old time with it. Its upload has then not begun before it was created here.
+        # A file may have an old time when it arrives. But its upload began no earlier than it was created here.
         written = max(file.modified, file.created)
         if written <= now and file.id not in self._seen:
             return now - written
@@ -128,9 +128,9 @@ class FileAges:
 
 @dataclass(frozen=True)
 class FileCriteria:
-    """Which files are waited for.
+    """Which files a sensor waits for.
 
-    :param sources: paths and patterns, of which each has to find a file.
+    :param sources: paths and patterns; each has to find a file.
     :param files: which of the files count.
     :param min_age: seconds since the file was last written to, by the server's clock.
     """
@@ -141,7 +141,7 @@ class FileCriteria:
 
     @cached_property
     def watched(self) -> tuple[PathPattern, ...]:
-        """What is watched for each of the sources.
+        """What each of the sources needs.
 
         :raises InvalidPathError: one names no file.
         """
@@ -162,22 +162,22 @@ class FileCriteria:
 
     @property
     def description(self) -> str:
-        """The paths and patterns, for a person."""
+        """The paths and patterns, for people."""
         return all_of([source.text for source in self.sources])
 
     def describe_found(self, seen: Mapping[Place, Snapshot], unchanged: FileAges) -> str:
-        """Return what there is instead of the files that are waited for, for a person.
+        """Return what is there instead of the expected files, for people.
 
-        :param seen: what there is, by place.
+        :param seen: the content of each place.
         :param unchanged: knows how old files are.
         """
         missing = [each for each in self.watched if not self._found(each, seen[each.place], unchanged)]
         return all_of(list(dict.fromkeys(_describe_found(each.folder, seen[each.place]) for each in missing)))
 
     def matching(self, seen: Mapping[Place, Snapshot], unchanged: FileAges) -> list[dict[str, Any]]:
-        """Return the files that are waited for, once there are some for each path and pattern.
+        """Return the files that the sensor waits for, once there are some for each path and pattern.
 
-        :param seen: what there is, by place.
+        :param seen: the content of each place.
         :param unchanged: knows how old files are.
         :return: ``path``, ``id``, ``size`` and ``modified`` (ISO 8601, UTC) of each, sorted by path.
         """
@@ -189,9 +189,9 @@ class FileCriteria:
         return [told_of(entry) for _, entry in sorted(by_path.items())]
 
     def fitting(self, seen: Mapping[Place, Snapshot]) -> list[tuple[Entry, float]]:
-        """Return the files that fit a path or pattern, however young they are, with the time at which they were seen.
+        """Return the files that fit a path or pattern, of any age, with the time at which they were seen.
 
-        :param seen: what there is, by place; places that are missing are left out.
+        :param seen: the content of each place; places that are missing are left out.
         :return: sorted by path.
         """
         by_path = {
@@ -203,7 +203,7 @@ class FileCriteria:
         return [each for _, each in sorted(by_path.items())]
 
     def is_old_enough(self, file: RemoteFile, now: float, unchanged: FileAges) -> bool:
-        """Return whether nobody has written to a file for as long as is wanted.
+        """Return whether nobody has written to a file for the required time.
 
         :param now: the server's time.
         :param unchanged: knows how old files are.
@@ -224,7 +224,7 @@ class FileCriteria:
 
 
 def told_of(entry: Entry) -> dict[str, Any]:
-    """Return what is told of a file that was found: ``path``, ``id``, ``size``, ``modified`` (ISO 8601, UTC)."""
+    """Return the report of a file that was found: ``path``, ``id``, ``size``, ``modified`` (ISO 8601, UTC)."""
     return {
         "path": entry.path,
         "id": entry.file.id,
@@ -241,10 +241,10 @@ def _describe_found(folder: str, seen: Snapshot) -> str:
 
 
 class FolderPoller:
-    """Lists a folder again and again; remembers the folder's id between polls.
+    """Lists a folder at every poll; remembers the folder's id between polls.
 
     :param folder: path of the folder.
-    :param depth: how many levels of folders to list, ``None`` for all.
+    :param depth: how many levels of folders to list; ``None`` for all.
     :param now: monotonic seconds.
     """
 
@@ -259,7 +259,7 @@ class FolderPoller:
         self._forget_at = 0.0
 
     def poll(self) -> Snapshot:
-        """Return what is below the folder; nothing where the folder is missing."""
+        """Return what is below the folder; nothing if the folder is missing."""
         top = self._listing()
         if top is None:
             return Snapshot()
@@ -296,7 +296,7 @@ class FolderPoller:
         return listing
 
     def _list(self, folder_id: str) -> Listing | None:
-        """List a folder, ``None`` if it is gone."""
+        """List a folder; ``None`` if it is gone."""
         try:
             return self._files.listing(folder_id)
         except QuatrixNotFound:

@@ -1,4 +1,4 @@
-"""What the tries of one transfer have done, kept in one checkpoint, so that a retry need not guess."""
+"""What the tries of one transfer have done, stored in one checkpoint, so that a retry need not guess."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.checkpoint import Checkpoint
     from airflow_provider_quatrix.transfer.settings import TransferSettings
 
-# Marks beyond these are left out, for a database may hold no longer text; what they stand for is moved again.
+# Marks beyond these are dropped, as a database may not take a longer text. Their files are moved again.
 _MOST_MARKS = 2500
-# Seconds between writes about small files, each of which a retry may have to move again after a kill.
+# Seconds between writes about small files. After a kill, a retry may have to move the files of that time again.
 _WRITE_SECONDS = 2.0
 
 
 def mark(*parts: object) -> str:
-    """Return a few characters that stand for something, such as a file's id or its path and time."""
+    """Return a few characters that identify something, such as a file's id or its path and time."""
     digest = hashlib.sha256("\0".join(str(part) for part in parts).encode("utf-8", "surrogateescape")).digest()
     return base64.urlsafe_b64encode(digest[:6]).decode()
 
 
 class Journal:
-    """Tells the work of earlier tries from what merely looks alike.
+    """Distinguishes the work of earlier tries from what only looks alike.
 
-    :param checkpoint: keeps it; ``None`` if there is no retry.
+    :param checkpoint: stores it; ``None`` if there is no retry.
+    :param is_retry: an earlier try may have written it.
     :param is_retry: an earlier try may have written it.
     :param now: monotonic seconds.
     """
@@ -51,7 +52,7 @@ class Journal:
         self._open: dict[str, str] = {}
         self._written_at: float | None = None
         self.begun = is_retry and self._read()
-        """Whether an earlier try has moved something, or was about to."""
+        """Whether an earlier try has moved something, or was going to."""
 
     def _read(self) -> bool:
         text = self._checkpoint.read() if self._checkpoint is not None else None
@@ -66,9 +67,9 @@ class Journal:
         return True
 
     def begin(self, before: Iterable[str] | None) -> None:
-        """Say what was in the way before the first try; a retry knows that from the checkpoint.
+        """Set which names were taken before the first try; a retry knows that from the checkpoint.
 
-        :param before: marks of it; ``None`` if nobody looked.
+        :param before: marks of what had the names; ``None`` if nobody checked.
         """
         if self.begun:
             return
@@ -76,15 +77,15 @@ class Journal:
         self._before = None if marks is None or len(marks) > _MOST_MARKS else marks
 
     def is_own(self, of: str) -> bool:
-        """Return whether an earlier try has made what a mark stands for."""
+        """Return whether an earlier try has made what a mark identifies."""
         return of in self._own
 
     def appeared(self, of: str) -> bool:
-        """Return whether what a mark stands for came after the first try had begun."""
+        """Return whether what a mark identifies came after the first try had begun."""
         return self.begun and self._before is not None and of not in self._before
 
     def add(self, of: str) -> None:
-        """Note what this try is making."""
+        """Record what this try is making."""
         with self._lock:
             if len(self._own) < _MOST_MARKS:
                 self._own.add(of)
@@ -92,9 +93,9 @@ class Journal:
                 self._write()
 
     def opened(self, name: str) -> str | None:
-        """Return what is known of an unfinished file, ``None`` if there is none.
+        """Return what is known of an unfinished file; ``None`` if there is none.
 
-        :param name: tells files apart.
+        :param name: identifies the file.
         """
         return self._open.get(name)
 
@@ -103,10 +104,10 @@ class Journal:
         return dict(self._open)
 
     def open(self, name: str, state: str, *, at_once: bool) -> None:
-        """Note how far an unfinished file came.
+        """Record how far an unfinished file has got.
 
-        :param name: tells files apart.
-        :param state: for whoever goes on with it.
+        :param name: identifies the file.
+        :param state: for the retry that resumes it.
         :param at_once: write it now, and not with the next write.
         """
         with self._lock:
@@ -115,17 +116,17 @@ class Journal:
                 self._write()
 
     def close(self, name: str) -> None:
-        """Note that a file is finished, or gone."""
+        """Record that a file is finished, or gone."""
         with self._lock:
             self._open.pop(name, None)
 
     def write(self) -> None:
-        """Write all that is known."""
+        """Write everything that is known."""
         with self._lock:
             self._write()
 
     def delete(self) -> None:
-        """Forget all."""
+        """Delete everything."""
         with self._lock:
             self._own.clear()
             self._open.clear()
@@ -156,7 +157,7 @@ def leaving_nothing(
 
     :param stop: ends the transfers, and is set by a failure.
     :param journal: what the tries have done.
-    :param clear_all: removes all that is unfinished, where that has to be found.
+    :param clear_all: removes everything unfinished that has to be searched for.
     :param checkpoint: of the plan, if there is one.
     """
     try:

@@ -1,4 +1,4 @@
-"""Local files and folders to upload: what cannot be sent is named before anything is, and never left out in silence."""
+"""Local files and folders to upload. Before anything is sent, what cannot be sent is reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLOCK = 1024 * 1024
 class LocalEntry:
     """A local file or folder.
 
-    :param names: its place below the folder that was walked.
+    :param names: its path below the folder that was walked, as names.
     :param is_folder: a folder, or a link to one.
     """
 
@@ -36,7 +36,7 @@ class LocalEntry:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder under way, with what tells it and those above it apart."""
+    """A folder that is being walked, with what identifies it and those above it."""
 
     path: str
     names: tuple[str, ...]
@@ -64,11 +64,11 @@ class LocalSource:
 
     @property
     def version(self) -> Version:
-        """What tells it from other versions of itself."""
+        """What distinguishes it from other versions of itself."""
         return Version(self.size, self.modified)
 
     def check_unchanged(self) -> None:
-        """Raise if the file was written to since.
+        """Raise if the file was written to since then.
 
         :raises QuatrixTransferError: it was.
         """
@@ -81,10 +81,10 @@ class LocalSource:
 
 
 class LocalFiles:
-    """Finds the local files of an upload, and notes what cannot be uploaded.
+    """Finds the local files of an upload, and records what cannot be uploaded.
 
-    Symbolic links are followed: one to a file counts as that file, one to a folder as that folder. One that leads
-    nowhere, or to a folder that holds it, cannot be uploaded.
+    Symbolic links are followed: one to a file counts as that file, one to a folder as that folder. A link that leads
+    nowhere, or to a folder that contains it, cannot be uploaded.
 
     :param special_files: what to do about FIFOs, sockets and devices, which are never opened: ``fail``, or ``skip`` to
         leave them out.
@@ -95,7 +95,7 @@ class LocalFiles:
         self.problems: list[str] = []
 
     def is_wanted(self, path: Path) -> bool:
-        """Return whether a path is a file to upload; if it should be one and is not, that is noted.
+        """Return whether a path is a file to upload. If it should be one and is not, that is recorded.
 
         :param path: of anything but a folder.
         """
@@ -114,10 +114,10 @@ class LocalFiles:
         return True
 
     def below(self, folder: Path, among: Callable[[tuple[str, ...], bool], bool] | None = None) -> Iterator[LocalEntry]:
-        """Yield all that is below a folder, sorted, folders ahead of what they hold.
+        """Yield everything below a folder, sorted, folders ahead of their content.
 
-        :param among: tells by its names below the folder, and by whether it is a folder itself, if something is wanted
-            or worth a look; default: all is.
+        :param among: gets the names below the folder, and whether it is a folder; returns whether it is wanted, or may
+            contain what is wanted. Default: everything is.
         """
         waiting: list[tuple[LocalEntry, _Folder] | _Folder] = [_Folder(str(folder), (), _identity(folder), None)]
         while waiting:
@@ -138,7 +138,7 @@ class LocalFiles:
                 self._cannot_be_read(entry.path, error)
                 continue
             if _holds_itself(inner):
-                self.problems.append(f"{_shown(entry.path)} is a link to a folder that holds it")
+                self.problems.append(f"{_shown(entry.path)} is a link to a folder that contains it")
                 continue
             yield entry
             waiting.append(inner)
@@ -153,7 +153,7 @@ class LocalFiles:
         return [LocalEntry(Path(entry.path), (*folder.names, entry.name), _is_folder(entry)) for entry in found]
 
     def _cannot_be_read(self, path: str | Path, error: OSError) -> None:
-        if isinstance(error, FileNotFoundError) and os.path.islink(path):  # noqa: PTH114 - says no where it cannot tell
+        if isinstance(error, FileNotFoundError) and os.path.islink(path):  # noqa: PTH114 - False if it cannot be read
             self.problems.append(f"{_shown(path)} is a link that leads nowhere")
         else:
             self.problems.append(f"{_shown(path)} cannot be read ({error.strerror})")
@@ -161,24 +161,24 @@ class LocalFiles:
     def check(self) -> None:
         """Raise if anything cannot be uploaded.
 
-        :raises InvalidPathError: with the first of them.
+        :raises InvalidPathError: names the first of them.
         """
         if not self.problems:
             return
         raise InvalidPathError(
-            f"Nothing was uploaded, as not everything can be: {all_of(self.problems)}. Mend or remove these"
+            f"Nothing was uploaded, as not everything can be: {all_of(self.problems)}. Fix or remove these"
         )
 
 
 def open_local(path: Path) -> int:
-    """Open a local file to read it; one that tells no size, as those of ``/proc``, is first read to its end.
+    """Open a local file for reading. A file without a known size, such as those of ``/proc``, is first read to its end.
 
-    :return: a descriptor of a file that knows its size.
+    :return: a descriptor of a file with a known size.
     :raises InvalidPathError: it is a FIFO, a socket or a device, which is not opened.
     :raises OSError: it cannot be read.
     """
     _check_regular(path, path.stat().st_mode)
-    # Not even something that has taken the file's place since can make this wait.
+    # If something else has taken the file's place, opening it must not wait either.
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         found = os.fstat(fd)
@@ -189,7 +189,7 @@ def open_local(path: Path) -> int:
             while block := os.read(fd, _BLOCK):
                 copy.write(block)
             if os.fstat(fd).st_size:
-                # Somebody was just beginning to write it; it does tell its size.
+                # Somebody has just begun to write it; it does have a size.
                 os.lseek(fd, 0, os.SEEK_SET)
                 return fd
             copy.flush()
@@ -214,7 +214,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        # Said again, by name, when it is looked at as a file.
+        # Reported, with its name, when it is handled as a file.
         return False
 
 

@@ -1,4 +1,4 @@
-"""Decides what a transfer changes at its target: what is sent, left as it is, made and removed. Pure."""
+"""Decides what a transfer changes at its target: what is sent, kept, made and removed. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.transfer.patterns import Sources
 
-# A place below the target of a transfer, name by name.
+# A path below the target of a transfer, as names.
 Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a transfer changes at its target; all places are below that.
+    """What a transfer changes at its target; all paths are below that.
 
     :param send: files to send.
     :param skip: files that are left as they are.
     :param make: folders to make.
-    :param refused: what cannot be brought, as the name is taken.
-    :param keep: folders that are there already.
+    :param refused: what cannot be sent, as the name is taken.
+    :param keep: folders that exist already.
     :param in_the_way: what is removed first, as a file has a folder's name or the other way round.
-    :param extra: what is removed last, as the source lacks it; a folder stands for all that it holds.
+    :param extra: what is removed last, as the source lacks it; a folder stands for everything in it.
     """
 
     send: tuple[Names, ...] = ()
@@ -41,10 +41,10 @@ class Changes:
 
 
 def wanted_of(folders: Iterable[Names], files: Mapping[Names, Version]) -> dict[Names, Version]:
-    """Return all that a transfer is to bring, folders ahead of what they hold.
+    """Return everything that a transfer sends, folders ahead of their content.
 
-    :param folders: places of the folders that are named.
-    :param files: versions of the files; the folders that they are in need not be named.
+    :param folders: the known folders.
+    :param files: versions of the files; the folders above them are added.
     """
     above = {names[:level] for names in files for level in range(1, len(names))}
     wanted = dict.fromkeys(sorted({*folders, *above}), Version(0, 0.0, is_folder=True))
@@ -60,10 +60,10 @@ def compare(
 ) -> Changes:
     """Decide what a transfer changes at its target.
 
-    :param wanted: files and folders that it is to bring, folders ahead of what they hold.
-    :param there: what the folders among these hold at the target.
+    :param wanted: files and folders to send, folders ahead of their content.
+    :param there: the content of these folders at the target.
     :param if_exists: what to do about a file whose name is taken.
-    :param delete_extra: whether what is there and not wanted goes.
+    :param delete_extra: whether to remove what is there and not wanted.
     :return: what changes.
     """
     done: dict[str, list[Names]] = {what: [] for what in ("send", "skip", "make", "refused", "keep", "in_the_way")}
@@ -80,7 +80,7 @@ def compare(
 
 
 def _about(version: Version, found: Version | None, if_exists: IfExists) -> str:
-    """Return what is done about one place, by the name that :class:`Changes` has for it."""
+    """Return what is done about one path, as the name of the attribute of :class:`Changes`."""
     if found is None:
         return "make" if version.is_folder else "send"
     if found.is_folder != version.is_folder:
@@ -94,9 +94,9 @@ def _about(version: Version, found: Version | None, if_exists: IfExists) -> str:
 
 
 def check_mirror_source(sources: Sources) -> None:
-    """Check what is mirrored.
+    """Check the source of a mirror.
 
-    :param sources: what was given; whether it is a folder shows later.
+    :param sources: as given; whether it is a folder is known only later.
     :raises InvalidPathError: several paths, or a pattern.
     """
     if not sources.single:
@@ -106,10 +106,10 @@ def check_mirror_source(sources: Sources) -> None:
 
 
 def check_mirror_target(target: str) -> None:
-    """Check where a mirror is.
+    """Check the target of a mirror.
 
     :param target: path of a folder, here or on Quatrix.
-    :raises InvalidPathError: it is one of which all else would be deleted.
+    :raises InvalidPathError: it is the home folder or the root of a disk.
     """
     if not target.replace(".", "").strip("/"):
         raise InvalidPathError(
@@ -121,7 +121,7 @@ def check_mirror_target(target: str) -> None:
 def check_mirror_selection(selection: Mapping[str, Any]) -> None:
     """Check that a mirror leaves nothing out: what it left out would be extra at the target, and be deleted there.
 
-    :param selection: arguments that say what of the source is worked on.
+    :param selection: arguments that say which files of the source are worked on.
     :raises InvalidPathError: one of them is set.
     """
     for name, value in selection.items():
@@ -138,12 +138,12 @@ def check_mirror_selection(selection: Mapping[str, Any]) -> None:
 
 
 def check_mirror(sources: Sources, target: str, selection: Mapping[str, Any]) -> None:
-    """Check all that is said about a mirror.
+    """Check all arguments of a mirror.
 
     :param sources: see :func:`check_mirror_source`.
     :param target: see :func:`check_mirror_target`.
     :param selection: see :func:`check_mirror_selection`.
-    :raises InvalidPathError: it would delete what nobody wants deleted.
+    :raises InvalidPathError: it would delete what nobody wants to delete.
     """
     check_mirror_source(sources)
     check_mirror_target(target)

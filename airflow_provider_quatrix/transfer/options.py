@@ -1,11 +1,11 @@
-"""Checks of what a user says about how files are moved; light enough for DAGs that are being parsed."""
+"""Checks of arguments that say how files are moved; light enough for DAGs that are being parsed."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 
-# These give a digest of any length, and so none by themselves.
+# These make digests of any length, so they need a length, which is not given here.
 _WITHOUT_LENGTH = {"shake_128", "shake_256"}
 
 
@@ -23,10 +23,10 @@ def checked_checksum(value: str | None) -> str | None:
 
 
 def checked_flag(name: str, value: bool) -> bool:
-    """Check what is either wanted or not.
+    """Check an argument that is true or false.
 
     :return: it.
-    :raises ValueError: it is no bool.
+    :raises ValueError: it is not a bool.
     """
     if value not in (True, False):
         raise ValueError(f"{name} is {value!r}: give True or False")
@@ -34,12 +34,12 @@ def checked_flag(name: str, value: bool) -> bool:
 
 
 def checked_delete_extra(value: bool, *, if_exists: str, delete_source: bool) -> bool:
-    """Check whether the target is to lose what the source lacks.
+    """Check whether the target loses what the source lacks.
 
     :param if_exists: what is done about names that are taken.
     :param delete_source: whether sources are deleted.
     :return: it.
-    :raises ValueError: it is no bool, or contradicts the others.
+    :raises ValueError: it is not a bool, or contradicts the others.
     """
     if checked_flag("delete_extra", value) and if_exists not in ("update", "overwrite"):
         raise ValueError(
@@ -59,7 +59,7 @@ def checked_bandwidth(value: float | None) -> float | None:
 
     :param value: bytes per second, or ``None`` for no limit.
     :return: it.
-    :raises ValueError: it is no positive number.
+    :raises ValueError: it is not a positive number.
     """
     if value is None:
         return None
@@ -69,11 +69,11 @@ def checked_bandwidth(value: float | None) -> float | None:
 
 
 def checked_verify(value: bool, checksum: str | None) -> bool:
-    """Check whether a file is to be read back after its upload.
+    """Check whether a file is read back after its upload.
 
-    :param checksum: what it is compared by.
+    :param checksum: for the comparison.
     :return: it.
-    :raises ValueError: it is no bool, or there is nothing to compare by.
+    :raises ValueError: it is not a bool, or there is no checksum.
     """
     checked_flag("verify", value)
     if value and checksum is None:
@@ -82,13 +82,13 @@ def checked_verify(value: bool, checksum: str | None) -> bool:
 
 
 def checked_read_back(value: bool | None, checksum: str | None, *, delete_source: bool) -> bool:
-    """Check whether a file is to be read back from where it was transferred to.
+    """Check whether a file is read back after its transfer.
 
     :param value: whether it is; ``None``: if its source is deleted.
-    :param checksum: what it is compared by.
-    :param delete_source: whether that is.
-    :return: whether it is.
-    :raises ValueError: it is no bool, or there is nothing to compare by.
+    :param checksum: for the comparison.
+    :param delete_source: whether the source is deleted.
+    :return: whether the file is read back.
+    :raises ValueError: it is not a bool, or there is no checksum.
     """
     if value is None and delete_source and checksum is None:
         raise ValueError(

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 J = TypeVar("J")
 R = TypeVar("R")
 
-# What does not end by then waits for a name or a connection, and ends when it has it.
+# Jobs that are not done by then wait for a name or a connection, and end when they have it.
 _STOP_SECONDS = 1.5
 
 
 def run_all(jobs: Sequence[J], run: Callable[[J], R], transfers: int, stop: Stop) -> list[R]:
-    """Run jobs in parallel; with the first failure all end.
+    """Run jobs in parallel; the first failure ends all.
 
-    :param run: does one of them.
+    :param run: does one job.
     :param transfers: how many at a time.
     :return: results in the jobs' order.
-    :raises Exception: what the first job that failed raised.
+    :raises Exception: the exception of the first job that failed.
     """
     if len(jobs) <= 1 or transfers == 1:
         return [run(job) for job in jobs]
@@ -46,7 +46,7 @@ def run_all(jobs: Sequence[J], run: Callable[[J], R], transfers: int, stop: Stop
         done, _ = wait(futures, return_when=FIRST_EXCEPTION)
     finally:
         if len(done) < len(futures) or any(future.exception() for future in done):
-            # One of them has failed, or the task is being killed: what has not begun never does.
+            # One of them has failed, or the task is being killed. Jobs that have not begun never begin.
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             wait([future for future in futures if not future.cancelled()], timeout=_STOP_SECONDS)

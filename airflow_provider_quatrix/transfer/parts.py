@@ -1,4 +1,4 @@
-"""A local file while it is downloaded: beside its target, locked, and put in place at once."""
+"""A local file while it is downloaded: beside its target and locked, until it gets its place in one step."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Part:
     def open(cls, target: Path, version: str, mode: int) -> Part:
         """Open the part that an earlier try has left, or a new one.
 
-        :param version: tells versions of the remote file apart, so that parts of two are never put together.
-        :param mode: permissions of a new one.
+        :param version: identifies the version of the remote file, so that parts of two versions are never combined.
+        :param mode: permissions of a new part.
         :return: the part.
         """
         path = target.with_name(part_name(target.name, version))
@@ -51,7 +51,7 @@ class Part:
             path.unlink(missing_ok=True)
             fd = None
         if fd is None:
-            # Another download of the same file is under way.
+            # Another download of the same file is running.
             path = target.with_name(part_name(target.name, f"{version} {uuid.uuid4().hex}"))
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         return cls(path, fd)
@@ -73,17 +73,17 @@ class Part:
             os.fchmod(self.fd, there.st_mode & 0o777)
 
     def replace(self, target: Path) -> None:
-        """Put it in place of what is there."""
+        """Replace the target by it."""
         self.path.replace(target)
         _sync_folder(target.parent)
 
     def put(self, target: Path) -> None:
-        """Put it in place unless the target exists.
+        """Move it to the target, unless the target exists.
 
-        :raises FileExistsError: it does.
+        :raises FileExistsError: the target exists.
         """
         if not _rename_to_free(self.path, target) and not _link_to_free(self.path, target):
-            # Without either call, take the name with an empty file first.
+            # Without either call, an empty file reserves the name first.
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
             self.path.replace(target)
         _sync_folder(target.parent)
@@ -99,7 +99,7 @@ def remove_left(path: Path) -> None:
 
 
 def _locked(path: Path, flags: int, mode: int) -> int | None:
-    """Open a part and lock it; ``None`` if somebody else has it."""
+    """Open a part and lock it; ``None`` if another process has it."""
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, mode)
         if not _lock(fd):
@@ -111,7 +111,7 @@ def _locked(path: Path, flags: int, mode: int) -> int | None:
             if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
                 if mine.st_nlink == 1:
                     return fd
-                # It has its final name too, by a hard link: writing to it would change that file.
+                # It also has its final name, by a hard link: writing to it would change that file.
                 path.unlink()
         os.close(fd)
         if not flags & os.O_CREAT:
@@ -136,7 +136,7 @@ def _renameat2() -> Callable[..., int] | None:
 
 
 def _rename_to_free(path: Path, target: Path) -> bool:
-    """Rename unless the target exists; ``False`` where that is not supported."""
+    """Rename unless the target exists; ``False`` if that is not supported."""
     rename = _renameat2()
     if rename is None:
         return False
@@ -149,7 +149,7 @@ def _rename_to_free(path: Path, target: Path) -> bool:
 
 
 def _link_to_free(path: Path, target: Path) -> bool:
-    """Link and unlink; ``False`` where there are no hard links."""
+    """Link and unlink; ``False`` if there are no hard links."""
     try:
         os.link(path, target)
     except OSError as error:
@@ -178,7 +178,7 @@ def _sync_folder(folder: Path) -> None:
 def free_name(target: Path) -> Path:
     """Return the first free name, numbered as the service does it.
 
-    :return: it, or ``name(1).ext``, ``name(2).ext`` and so on.
+    :return: the name, or ``name(1).ext``, ``name(2).ext`` and so on.
     """
     candidate, number = target, 0
     # A link that leads nowhere takes a name too.

@@ -21,7 +21,7 @@ _ESCAPED = re.compile(r"\[([*?\[])\]")
 
 
 def has_wildcards(path: str) -> bool:
-    """Return whether a text holds characters that stand for others in a pattern."""
+    """Return whether a text contains wildcards."""
     return _WILDCARDS.search(path) is not None
 
 
@@ -31,13 +31,13 @@ def escape(text: str) -> str:
 
 
 def only_name(pattern: str) -> str | None:
-    """Return the one name that a part of a pattern matches, ``None`` if it may match several."""
+    """Return the one name that a part of a pattern matches; ``None`` if it may match several."""
     name = _ESCAPED.sub(r"\1", pattern)
     return name if escape(name) == pattern else None
 
 
 def fixed_names(pattern: Sequence[str]) -> tuple[str, ...]:
-    """Return the names ahead of the first one that may match several, all but the last at most."""
+    """Return the names ahead of the first wildcard, but never the last one: the folders that every match is in."""
     fixed: list[str] = []
     for part in pattern[:-1]:
         name = only_name(part)
@@ -52,7 +52,7 @@ def matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
 
     A name that looks like a part of the pattern matches it too: ``c[1].csv`` matches ``c1.csv`` and ``c[1].csv``.
 
-    :param pattern: of the pattern; ``*``, ``?`` and ``[...]`` stay within a name, ``**`` stands for any names.
+    :param pattern: its parts; ``*``, ``?`` and ``[...]`` stay within a name, ``**`` stands for any names.
     :return: ``True`` if all of it matches.
     """
     return len(pattern) in _reached(names, pattern)
@@ -61,13 +61,13 @@ def matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
 def leads_to_matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
     """Return whether something below a folder may match a pattern.
 
-    :param pattern: as of :func:`matches`.
+    :param pattern: see :func:`matches`.
     """
     return any(at < len(pattern) for at in _reached(names, pattern))
 
 
 def _reached(names: Sequence[str], pattern: Sequence[str]) -> set[int]:
-    """Return how many parts of a pattern names may use up."""
+    """Return how many parts of a pattern the names can match."""
     reached = _past_any({0}, pattern)
     for name in names:
         stayed = {at for at in reached if at < len(pattern) and pattern[at] == "**"}
@@ -77,7 +77,7 @@ def _reached(names: Sequence[str], pattern: Sequence[str]) -> set[int]:
 
 
 def _past_any(reached: set[int], pattern: Sequence[str]) -> set[int]:
-    """Add what is reached where ``**`` stands for no name."""
+    """Add what is reached if ``**`` stands for no name."""
     for at in sorted(reached):
         following = at
         while following < len(pattern) and pattern[following] == "**":
@@ -95,7 +95,7 @@ class Source:
     """A path or a pattern.
 
     :param text: path, or pattern.
-    :param is_pattern: which of them it is.
+    :param is_pattern: whether it is a pattern.
     """
 
     text: str
@@ -109,10 +109,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a call was given to work on.
+    """The paths and patterns that a call was given.
 
     :param all: paths and patterns.
-    :param many: a list was given, however many it holds.
+    :param many: a list was given, of any length.
     """
 
     all: tuple[Source, ...]
@@ -123,7 +123,7 @@ class Sources:
 
     @property
     def single(self) -> bool:
-        """Whether one path was given, which names one file or folder."""
+        """Whether one path was given, which stands for one file or folder."""
         return not self.many and not self.all[0].is_pattern
 
     @property
@@ -133,18 +133,18 @@ class Sources:
 
     @property
     def described(self) -> tuple[str, ...]:
-        """The same for the same sources, to tell calls apart."""
+        """The same for the same sources, to distinguish calls."""
         return tuple(f"{'pattern' if source.is_pattern else 'path'} {source.text}" for source in self.all)
 
     @classmethod
     def of(cls, value: object, *, glob: bool | None = None, name: str = "source", urls: bool = False) -> Self:
-        """Read what was given.
+        """Check and convert what was given.
 
         :param value: text, a path, or an earlier result: a mapping with ``path`` or an object with such an attribute;
             or several of them.
-        :param glob: whether text is a pattern; ``None``: if it holds wildcards. Results are names in any case.
-        :param name: what to call it in errors.
-        :param urls: take URLs too.
+        :param glob: whether text is a pattern; ``None``: if it contains wildcards. Results are names in any case.
+        :param name: the argument's name, for errors.
+        :param urls: accept URLs too.
         :raises InvalidPathError: there is no path in it.
         """
         if is_several(value):
@@ -153,7 +153,7 @@ class Sources:
 
 
 def is_several(value: object) -> TypeGuard[Iterable[Any]]:
-    """Return whether a value holds several paths, and is not one itself."""
+    """Return whether a value contains several paths, and is not one itself."""
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | PathLike | Mapping)
 
 
@@ -173,10 +173,10 @@ def _source(value: object, glob: bool | None, name: str, *, urls: bool) -> Sourc
 
 
 def path_of(value: object, name: str, *, urls: bool = False) -> str:
-    """Return the path that a text, a path or an earlier result names.
+    """Return the path in a text, a path or an earlier result.
 
-    :param name: what to call it in errors.
-    :param urls: take a URL too.
+    :param name: the argument's name, for errors.
+    :param urls: accept a URL too.
     :raises InvalidPathError: there is no path in it.
     """
     if isinstance(value, str | PathLike):
@@ -188,14 +188,14 @@ def path_of(value: object, name: str, *, urls: bool = False) -> str:
         )
     path = value.get("path") if isinstance(value, Mapping) else getattr(value, "path", None)
     if not isinstance(path, str):
-        raise InvalidPathError(f"{name} is {value!r}: give a path as text, or a result that holds one")
+        raise InvalidPathError(f"{name} is {value!r}: give a path as text, or a result that has one")
     return _text(path, name, urls=urls)
 
 
 def check_no_url(text: str, name: str) -> None:
-    """Check that a path is none that only looks like a URL.
+    """Check that a path does not look like a URL.
 
-    :param name: what to call it in errors.
+    :param name: the argument's name, for errors.
     :raises InvalidPathError: it is a URL.
     """
     url = _URL.fullmatch(text)

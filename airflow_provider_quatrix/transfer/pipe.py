@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.api.stopping import Stop
 
-# A thread that hangs in a store is not waited for.
+# If a thread hangs in a store, nobody waits for it any longer.
 _END_SECONDS = 1.0
 
 
 class Pipe:
-    """Writes in a thread of its own; to be closed.
+    """Writes in a thread of its own; has to be closed.
 
-    :param write: takes the blocks, one after the other.
-    :param most: bytes that may wait.
+    :param write: gets the blocks, one after the other.
+    :param most: how many bytes may wait.
     """
 
     def __init__(self, write: Callable[[bytes], None], stop: Stop, most: int = SMALLEST_CHUNK) -> None:
@@ -39,9 +39,9 @@ class Pipe:
         self._thread.start()
 
     def write(self, data: bytes) -> None:
-        """Hand over a block; waits while too much is waiting.
+        """Pass on a block; waits while too many bytes are waiting.
 
-        :raises Exception: what the writing of an earlier block has raised.
+        :raises Exception: the exception of an earlier write.
         """
         with self._changed:
             self._wait(lambda: not self._waiting or self._waiting + len(data) <= self._most)
@@ -50,15 +50,15 @@ class Pipe:
             self._changed.notify_all()
 
     def drain(self) -> None:
-        """Wait until all is written.
+        """Wait until everything is written.
 
-        :raises Exception: what the writing has raised.
+        :raises Exception: the exception of a write.
         """
         with self._changed:
             self._wait(lambda: not self._blocks and not self._busy)
 
     def close(self) -> bool:
-        """End the thread; what waits is not written.
+        """End the thread; waiting blocks are not written.
 
         :return: ``False`` if it hangs.
         """
@@ -80,7 +80,7 @@ class Pipe:
             while (data := self._next()) is not None:
                 try:
                     self._write(data)
-                except BaseException as error:  # noqa: BLE001 - the thread that reads raises it
+                except BaseException as error:  # noqa: BLE001 - the reading thread raises it
                     self._error = error
                 with self._changed:
                     self._busy = False
@@ -94,7 +94,7 @@ class Pipe:
             if self._closed:
                 return None
             self._busy = True
-            # All that waits at once, for a store may take large blocks only.
+            # All waiting blocks at once, as a store may accept large blocks only.
             data = self._blocks[0] if len(self._blocks) == 1 else b"".join(self._blocks)
             self._blocks.clear()
             self._waiting = 0

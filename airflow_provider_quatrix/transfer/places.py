@@ -1,4 +1,4 @@
-"""Places of a transfer: on Quatrix, or in any store that Airflow's object storage knows."""
+"""Places of a transfer: on Quatrix, or in any store that Airflow's object storage supports."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Place:
     """A path, and where it is.
 
     :param scheme: ``quatrix``, or the scheme of a store.
-    :param conn_id: the connection that its URL names.
-    :param path: what is left of the URL; from the home folder on Quatrix.
+    :param conn_id: the connection in its URL.
+    :param path: the rest of the URL; on Quatrix the path from the home folder.
     """
 
     scheme: str
@@ -29,11 +29,11 @@ class Place:
 
     @classmethod
     def of(cls, text: str, name: str) -> Place:
-        """Read a URL such as ``s3://conn_id@bucket/key``; a path without a scheme is on Quatrix.
+        """Parse a URL such as ``s3://conn_id@bucket/key``; a path without a scheme is on Quatrix.
 
         :param text: URL or path.
-        :param name: what to call it in errors.
-        :raises InvalidPathError: it names no place.
+        :param name: the argument's name, for errors.
+        :raises InvalidPathError: it is not a place.
         """
         url = _URL.fullmatch(text)
         if url is None:
@@ -62,18 +62,18 @@ class Place:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder, as its text says: it ends in a slash, or names a bucket or host and nothing in it."""
+        """Whether it is a folder by its text: it ends in a slash, or is only a bucket or host."""
         return self.path.endswith("/") or (not self.is_on_quatrix and "/" not in self.path)
 
     @property
     def store(self) -> tuple[str, str | None]:
-        """Tells stores apart."""
+        """Identifies the store."""
         return self.scheme, self.conn_id
 
     def url(self, path: str) -> str:
-        """Return the URL of a path in the same store; of one on Quatrix the path itself.
+        """Return the URL of a path in the same store; on Quatrix the path itself.
 
-        :param path: as the store writes it.
+        :param path: in the form of the store.
         """
         if self.is_on_quatrix:
             return path
@@ -81,7 +81,7 @@ class Place:
 
 
 def check_ends(sources: list[Place], target: Place) -> None:
-    """Check that a transfer is one that can be done.
+    """Check that a transfer is possible.
 
     :raises InvalidPathError: neither end is on Quatrix, or the sources are in several stores.
     """
@@ -97,9 +97,9 @@ def check_ends(sources: list[Place], target: Place) -> None:
 
 
 def as_texts(value: Any, *, literal: bool) -> Any:
-    """Return an argument with texts in place of the paths of Airflow's object storage.
+    """Return an argument with texts instead of the paths of Airflow's object storage.
 
-    :param literal: make mappings of them, which are names; else text, which may be a pattern.
+    :param literal: turn them into mappings, which are names; otherwise into text, which may be a pattern.
     """
     if isinstance(value, list | tuple | set | frozenset):
         return [as_texts(each, literal=literal) for each in value]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.patterns import Sources
     from airflow_provider_quatrix.transfer.tree import RemoteTree
 
-# For this many files of one folder, listing the folder is cheaper than asking for each.
+# For this many files of one folder, listing the folder is cheaper than a call for each.
 LIST_FROM = 5
 
 
@@ -73,9 +73,9 @@ J = TypeVar("J")
 class Plan(Generic[J]):
     """What a transfer does.
 
-    :param folders: places of the folders that the tree holds, empty ones included.
-    :param single: one file was named, so the result is one file and no list.
-    :param gone: places of files whose sources an earlier try has deleted.
+    :param folders: the folders of the tree, also empty ones, as names below the target.
+    :param single: the source was one file, so the result is one file and no list.
+    :param gone: files whose sources an earlier try has deleted.
     :param again: an earlier try has made the plan.
     """
 
@@ -110,7 +110,7 @@ class DownloadPlan(Plan[DownloadJob]):
     def check_complete(self) -> None:
         """Raise if something could not be downloaded. To be called after everything else was.
 
-        :raises InvalidPathError: naming it.
+        :raises InvalidPathError: names it.
         """
         if self.left_out:
             raise InvalidPathError(
@@ -124,17 +124,17 @@ def plan_upload(
 ) -> UploadPlan:
     """Decide what an upload does.
 
-    A single file goes to ``target`` itself, unless that ends in a slash; everything else goes into the folder
-    ``target``: files by their names, a folder's content by its place below the folder.
+    A single file goes to ``target`` itself, unless that ends in a slash. Everything else goes into the folder
+    ``target``: files keep their names, and the content of a folder keeps its structure.
 
     :param sources: local files, folders or patterns.
     :param target: path on Quatrix.
-    :param selection: which of the files; a folder without any is not made then.
+    :param selection: which of the files; with a filter, no empty folders are made.
     :param special_files: what to do about FIFOs, sockets and devices: ``fail`` or ``skip``.
     :return: the plan.
     :raises FileNotFoundError: a source is missing, or a pattern matches nothing.
-    :raises InvalidPathError: something cannot be read, is no file, or has a name that breaks Quatrix's rules; or two
-        files would get the same path.
+    :raises InvalidPathError: something cannot be read, is not a file, or has a name that Quatrix does not accept; or
+        two files would get the same path.
     """
     base = split(target)
     single = sources.single and not Path(sources.all[0].text).is_dir()
@@ -182,7 +182,7 @@ def _local(source: Source, local: LocalFiles, selection: Selection) -> Iterator[
 
 
 def _below_local(folder: Path, local: LocalFiles, files: FileFilter) -> Iterator[LocalEntry]:
-    """Yield what is below a folder; only files, if not all of them are wanted."""
+    """Yield what is below a folder; with a filter, only files."""
     if not files.is_active:
         return local.below(folder)
 
@@ -240,10 +240,10 @@ def _check_distinct(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def plan_download(tree: RemoteTree, sources: Sources, target: str, *, selection: Selection = ALL) -> DownloadPlan:
-    """Decide what a download does; see :func:`plan_upload` for where things go.
+    """Decide what a download does; see :func:`plan_upload` for the targets.
 
     :param sources: files or folders on Quatrix, or patterns.
-    :param selection: which of the files; a folder without any is not made then.
+    :param selection: which of the files; with a filter, no empty folders are made.
     :return: the plan.
     :raises QuatrixNotFound: a source is missing, or a pattern matches nothing.
     :raises InvalidPathError: two files would get the same path.
@@ -286,7 +286,7 @@ def plan_download(tree: RemoteTree, sources: Sources, target: str, *, selection:
 
 
 def _places(tree: RemoteTree, source: Source, selection: Selection) -> list[tuple[Entry, tuple[str, ...]]]:
-    """Return what a folder holds, or the files that match a pattern, with their places below the target."""
+    """Return the content of a folder, or the files that match a pattern, with their names below the target."""
     if source.is_pattern:
         return placed(matching(tree, source, selection), source, selection)
     below = listed(tree, source, selection, recursive=True)
@@ -298,7 +298,7 @@ def _below(base: Path, names: Sequence[str]) -> Path:
 
 
 class Lookup:
-    """Looks up what is at paths; lists a folder once where many of them are in it.
+    """Looks up paths; lists a folder once if many of them are in it.
 
     :param sources: all paths that will be looked up.
     """
@@ -308,7 +308,7 @@ class Lookup:
         self._wanted = Counter(source.parts[:-1] for source in sources if not source.is_pattern)
 
     def find(self, path: Source) -> tuple[str, FileKind] | None:
-        """Return id and kind of what is at a path, ``None`` if there is nothing."""
+        """Return id and kind of what is at a path; ``None`` if nothing is."""
         if not self._is_listed(path):
             return self._tree.find(path.text)
         entry = self._listed(path)
@@ -317,7 +317,7 @@ class Lookup:
     def stat(self, path: Source) -> RemoteFile:
         """Return the metadata of what is at a path.
 
-        :raises QuatrixNotFound: there is nothing.
+        :raises QuatrixNotFound: nothing is there.
         """
         entry = self._listed(path) if self._is_listed(path) else None
         return self._tree.stat(path.text) if entry is None else entry
@@ -327,7 +327,7 @@ class Lookup:
 
         :param selection: which files are wanted.
         :return: ``None`` if it is not wanted, or if it is missing and ``missing_ok`` is set.
-        :raises QuatrixNotFound: there is nothing.
+        :raises QuatrixNotFound: nothing is there.
         """
         try:
             file = self.stat(path)
@@ -348,7 +348,7 @@ class Lookup:
 
 
 def find_matching(tree: RemoteTree, pattern: Source, selection: Selection = ALL) -> list[Entry]:
-    """Return the files that match a pattern; only folders that may hold some are listed.
+    """Return the files that match a pattern; only folders that may contain some are listed.
 
     :param pattern: ``**`` stands for any folders.
     :return: files, sorted by path; unfinished ones of this package are left out.
@@ -375,11 +375,11 @@ def matching(tree: RemoteTree, pattern: Source, selection: Selection = ALL) -> l
 
 
 def listed(tree: RemoteTree, source: Source, selection: Selection, *, recursive: bool) -> Iterable[Entry]:
-    """Return what a folder holds, or the files that match a pattern.
+    """Return the content of a folder, or the files that match a pattern.
 
     :param source: the folder or pattern.
-    :param selection: which files; folders are left out then.
-    :param recursive: also what is in the folder's folders.
+    :param selection: which files; with a filter, folders are left out.
+    :param recursive: include subfolders.
     :raises QuatrixNotFound: there is no such folder, and ``missing_ok`` is not set.
     """
     if source.is_pattern:
@@ -392,9 +392,9 @@ def listed(tree: RemoteTree, source: Source, selection: Selection, *, recursive:
 
 
 def files_below(tree: RemoteTree, folder: Source, selection: Selection, *, recursive: bool = True) -> list[Entry]:
-    """Return the files that are wanted of those below a folder, sorted by path.
+    """Return the wanted files below a folder, sorted by path.
 
-    :param recursive: also those in the folder's folders.
+    :param recursive: include subfolders.
     :raises QuatrixNotFound: there is no such folder.
     """
     below = ("**", "*") if recursive else ("*",)

@@ -1,4 +1,4 @@
-"""Lists folders ahead, so that a walk does not wait for each answer in turn."""
+"""Lists folders ahead of a walk, so that it does not wait for each response in turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.files import FilesApi
     from airflow_provider_quatrix.api.listing import Listing
 
-# As many as other clients ask for at a time.
+# As many requests at a time as other clients send.
 AT_ONCE = 8
 
 
@@ -19,7 +19,7 @@ class ListingPrefetch:
     """Fetches listings, some at a time, inside a ``with`` block."""
 
     def __init__(self, files: FilesApi) -> None:
-        # Paths in DAG files are made at every parse, and bring no HTTP library along.
+        # Paths in DAG files are made at every parse. They must not import an HTTP library.
         from airflow_provider_quatrix.api.deadline import watch_of_this_thread
 
         self._files = files
@@ -35,9 +35,9 @@ class ListingPrefetch:
             self._pool.shutdown(cancel_futures=True)
 
     def listing(self, folder_id: str, following: Iterable[str]) -> Listing:
-        """Return what a folder holds.
+        """Return the content of a folder.
 
-        :param following: those that are asked for next.
+        :param following: the folders that are needed next.
         """
         ids = [folder_id, *following]
         if len(ids) == 1 and folder_id not in self._begun:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Often enough for a person who watches, rare enough for a log that is kept.
+# Often enough for a person who watches, rare enough for a stored log.
 _LOG_SECONDS = 10.0
 
 # Called with the bytes moved so far and those of the whole transfer, by all of its threads.

@@ -1,4 +1,4 @@
-"""Reads one version of a remote file, by ranges, over breaks of the network and links that expire."""
+"""Reads one version of a remote file in ranges; continues after broken connections and expired links."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# How a stream breaks in the middle.
+# Exceptions of a stream that breaks in the middle.
 _STREAM_BREAKS = (urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
-# A stream that breaks is resumed as often as it brings something; without progress this often.
+# A broken stream is resumed for as long as bytes arrive; without progress at most this often.
 _MOST_BREAKS = 6
 _PAUSE = 0.5
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -45,7 +45,7 @@ class VersionChangedError(Exception):
 
 
 class _OtherBytesError(Exception):
-    """The service announces other bytes than those of the version that is being read."""
+    """The service announces a size or range that does not fit the version that is being read."""
 
 
 class Sink(Protocol):
@@ -67,8 +67,8 @@ class RangeReader:
 
     All ranges use one download link, which is renewed when it has expired.
 
-    :param path: names the file in messages.
-    :param modified: its modification time, Unix time; with another size or time it is another version.
+    :param path: the file's name in messages.
+    :param modified: its modification time, Unix time; another size or time means another version.
     :param sleep: waits before a broken stream is resumed.
     """
 
@@ -98,13 +98,14 @@ class RangeReader:
     def read(self, start: int, end: int) -> bytes:
         """Return the bytes of a range.
 
-        Someone may overwrite the file in place between two ranges. So the version is checked after each but the first.
+        Somebody may overwrite the file in place between two ranges. So the version is checked after each range but the
+        first.
 
         :param start: first byte.
-        :param end: byte after the last one; what lies past the file's end is left out.
+        :param end: byte after the last one; what is past the file's end is left out.
         :raises QuatrixNotFound: the file was deleted or replaced.
         :raises QuatrixTransferError: the file has changed.
-        :raises QuatrixTransportError: the connection breaks again and again.
+        :raises QuatrixTransportError: the connection keeps breaking.
         """
         blocks: list[bytes] = []
         try:
@@ -113,7 +114,7 @@ class RangeReader:
                 self.check_version()
         except VersionChangedError:
             raise QuatrixTransferError(
-                f"{self._path!r} is not the file of {self._size} bytes any more that it was when it was opened: "
+                f"{self._path!r} is not the file of {self._size} bytes any more: "
                 "somebody has written to it; open it again"
             ) from None
         return b"".join(blocks)
@@ -122,7 +123,7 @@ class RangeReader:
         """Copy the rest of the file to a sink.
 
         :param sink: has the file's first bytes already.
-        :param progress: told the bytes of each block, and first those that the sink has.
+        :param progress: called with the bytes of each block, and first with those that the sink has.
         :return: digest of the file.
         :raises VersionChangedError: the file has changed.
         """
@@ -140,7 +141,7 @@ class RangeReader:
         if 0 < start < size:
             self.check_version()
         self._copy(start, size, write)
-        # A file that was empty when it was listed is not read at all, but by now its writer may have finished it.
+        # A file that was empty when it was listed is not read, but its writer may have finished it by now.
         if start or self._streams > 1 or not size or size > SMALLEST_CHUNK:
             self.check_version()
         return sink.finish()
@@ -156,7 +157,7 @@ class RangeReader:
             raise VersionChangedError
 
     def _copy(self, start: int, end: int, write: Callable[[bytes], None]) -> None:
-        """Read a range, over as many streams as it takes."""
+        """Read a range, with as many streams as needed."""
         breaks = 0
         while start < end:
             got = self._copy_stream(start, end, write)
@@ -173,7 +174,7 @@ class RangeReader:
                 self.check_version()
 
     def _copy_stream(self, start: int, end: int, write: Callable[[bytes], None]) -> int:
-        """Read one stream until the end of the range, or until it breaks; return how many bytes came."""
+        """Read one stream until the end of the range, or until it breaks; return how many bytes arrived."""
         try:
             response, begins = self._open(start, end)
             with response, receiving_content():
@@ -185,7 +186,7 @@ class RangeReader:
             ) from None
 
     def _copy_body(self, raw: Any, start: int, end: int, begins: int, write: Callable[[bytes], None]) -> int:
-        # A server that ignores ranges sends what lies before and after too.
+        # A server that ignores ranges also sends what is before and after.
         wanted, got, block = end - start, begins - start, self._throttle.block
         to_end = end == self._size
         try:
@@ -211,10 +212,10 @@ class RangeReader:
             self._files.keep_session()
 
     def _open(self, start: int, end: int) -> tuple[requests.Response, int]:
-        """Begin a stream.
+        """Open a stream.
 
-        :return: an answer whose body is unread, and the file's byte with which that begins.
-        :raises _OtherBytesError: the file has other bytes by now.
+        :return: a response with an unread body, and the position of its first byte in the file.
+        :raises _OtherBytesError: the file has changed.
         :raises QuatrixNotFound: the file is gone.
         """
         until = None if end == self._size else end
@@ -245,7 +246,7 @@ class RangeReader:
             return self._files.open_download(link, start, end)
 
     def _first_byte(self, response: requests.Response, start: int) -> int:
-        """Check what the service announces; return with which byte it begins."""
+        """Check what the service announces; return the position of the first byte."""
         size = str(self._size)
         if response.status_code == 206:
             span = response.headers.get("Content-Range", "")

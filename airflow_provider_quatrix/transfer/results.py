@@ -1,4 +1,4 @@
-"""What the hook's calls return: dicts, so that Airflow takes them as results of a task, with members as attributes."""
+"""What the hook's calls return: dicts, so that Airflow accepts them as results, with members as attributes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Result(dict[str, Any]):
-    """A dict whose members are attributes too. Airflow keeps it in an XCom as the plain dict that it is."""
+    """A dict whose members are attributes too. Airflow stores it in an XCom as a plain dict."""
 
     def __getattr__(self, name: str) -> Any:
         """Return a member."""
@@ -35,7 +35,7 @@ class FileResult(Result):
     :ivar path: where it is, from the home folder.
     :ivar id: its id.
     :ivar kind: ``file`` or ``folder``.
-    :ivar size: bytes; of a folder the number of its entries.
+    :ivar size: bytes; for a folder, the number of its entries.
     :ivar modified: ISO 8601 in UTC.
     """
 
@@ -47,18 +47,18 @@ class FileResult(Result):
 
     @classmethod
     def of(cls, path: str, file: RemoteFile) -> Self:
-        """Return what is told of a file or folder."""
+        """Return the result for a file or folder."""
         return cls(path=path, **_metadata(file))
 
 
 class SearchResult(Result):
-    """A file or folder that a search has found, which tells no path.
+    """A file or folder that a search has found; the service returns no path.
 
     :ivar name: its name.
     :ivar id: its id.
     :ivar parent_id: id of its folder.
     :ivar kind: ``file`` or ``folder``.
-    :ivar size: bytes; of a folder the number of its entries.
+    :ivar size: bytes; for a folder, the number of its entries.
     :ivar modified: ISO 8601 in UTC.
     """
 
@@ -71,7 +71,7 @@ class SearchResult(Result):
 
     @classmethod
     def of(cls, file: RemoteFile) -> Self:
-        """Return what is told of a file or folder."""
+        """Return the result for a file or folder."""
         return cls(name=file.name, parent_id=file.parent_id, **_metadata(file))
 
 
@@ -85,12 +85,12 @@ def _metadata(file: RemoteFile) -> dict[str, Any]:
 
 
 class MoveResult(Result):
-    """What became of an object that was to be moved or copied.
+    """What became of an object.
 
     :ivar path: where it is now.
     :ivar id: its id.
     :ivar kind: ``file`` or ``folder``.
-    :ivar size: bytes; of a folder the number of its entries.
+    :ivar size: bytes; for a folder, the number of its entries.
     :ivar skipped: something was there already, and nothing was done.
     """
 
@@ -119,11 +119,12 @@ class Transferred:
     :param path: where it is now: a path on Quatrix after an upload, a local one after a download.
     :param id: its id on Quatrix.
     :param size: bytes.
-    :param digest: of the local bytes, in hex; the service itself knows no checksums. Empty if skipped, or not wanted.
+    :param digest: of the local bytes, in hex, as the service has no checksums. Empty if the file was skipped, or
+        without a checksum.
     :param seconds: time it took.
-    :param skipped: it was there already, and left alone.
+    :param skipped: something was there already, and nothing was done.
     :param source: version of the source that is at the path now; ``None`` if something else is there.
-    :param source_deleted: the source is gone, as it was to be deleted.
+    :param source_deleted: the source was deleted.
     """
 
     path: str
@@ -142,10 +143,10 @@ class TransferredFile(Result):
     :ivar path: where it is now: a path on Quatrix after an upload, a local one after a download.
     :ivar id: its id on Quatrix.
     :ivar size: bytes.
-    :ivar digest: of the bytes that passed through, in hex. Empty if skipped, or not wanted.
+    :ivar digest: of the bytes that passed through, in hex. Empty if the file was skipped, or without a checksum.
     :ivar seconds: time it took.
-    :ivar skipped: it was there already, and left alone.
-    :ivar source_deleted: the source is gone, as it was to be deleted.
+    :ivar skipped: something was there already, and nothing was done.
+    :ivar source_deleted: the source was deleted.
     """
 
     path: str
@@ -158,12 +159,12 @@ class TransferredFile(Result):
 
     @classmethod
     def of(cls, file: Transferred) -> Self:
-        """Return what is told of a file."""
+        """Return the result for a file."""
         return cls._with_members_of(file)
 
     @classmethod
     def kept(cls, members: Mapping[str, Any]) -> Self:
-        """Return what an earlier try has written down.
+        """Return the result that an earlier try has stored.
 
         :param members: by name.
         """
@@ -173,12 +174,12 @@ class TransferredFile(Result):
 class Transfers(list[TransferredFile]):
     """Results of an upload or download, one per file, in the order of the plan.
 
-    :ivar single: one file was named, and not a list, a folder or a pattern that happens to give one.
-    :ivar dry_run: this is what would be, and nothing was done.
+    :ivar single: the source was one file, and not a list, a folder or a pattern that happens to match one.
+    :ivar dry_run: nothing was done; the results are what would happen.
     :ivar made: paths of the folders that a dry run would make.
-    :ivar deleted: paths of what the target had and the source lacks; a folder stands for all that it held.
+    :ivar deleted: paths of what the target had and the source lacks; a folder stands for everything in it.
     :ivar deleted_sources: paths of the sources that a dry run would delete.
-    :ivar moved: source and target of each file that is at its target now as it is at its source, by whichever try.
+    :ivar moved: source and target of each file that is the same at both now, whichever try moved it.
     """
 
     single: bool = False
@@ -200,7 +201,7 @@ class Transfers(list[TransferredFile]):
         """Return the results.
 
         :param results: one per file.
-        :param single: one file was named.
+        :param single: the source was one file.
         :param deleted: see above.
         :param moved: see above.
         """
@@ -217,7 +218,7 @@ class SessionResult(Result):
     :ivar status: a :class:`~airflow_provider_quatrix.api.models.SessionStatus`, which is text: ``none``, ``open``,
         ``blocked``, ``rejected`` or ``api_key``.
     :ivar obtained: Unix time of the login, ``None`` without a session.
-    :ivar last_used: Unix time of the last use that was written down, accurate to a few minutes.
+    :ivar last_used: Unix time of the last use that was recorded, accurate to a few minutes.
     :ivar login_attempts: attempts in the last 15 minutes.
     """
 
@@ -228,7 +229,7 @@ class SessionResult(Result):
 
     @classmethod
     def of(cls, state: SessionState) -> Self:
-        """Return what is told of a session."""
+        """Return the result for a session."""
         return cls._with_members_of(state)
 
 
@@ -236,10 +237,10 @@ class QuotaResult(Result):
     """Storage in bytes.
 
     :ivar user_used: used by this user.
-    :ivar user_limit: allowed to this user, ``None`` where only the account is limited.
+    :ivar user_limit: allowed to this user, ``None`` if only the account is limited.
     :ivar account_used: used by the whole account.
     :ivar account_limit: allowed to the account, ``None`` without a limit.
-    :ivar free: what still fits, ``None`` without any limit.
+    :ivar free: how much is free; ``None`` without any limit.
     """
 
     user_used: int
@@ -250,7 +251,7 @@ class QuotaResult(Result):
 
     @classmethod
     def of(cls, quota: Quota) -> Self:
-        """Return what is told of the storage."""
+        """Return the result for the storage."""
         return cls._with_members_of(quota)
 
 
@@ -270,7 +271,7 @@ class CleanedResult(Result):
 
     @classmethod
     def of(cls, cleaned: Cleaned) -> Self:
-        """Return what is told of a cleanup."""
+        """Return the result of a cleanup."""
         paths = [part.path for part in cleaned.parts]
         return cls(files=len(paths), bytes=cleaned.size, notes=cleaned.notes, paths=paths)
 
@@ -278,9 +279,9 @@ class CleanedResult(Result):
 class ApiKeyResult(Result):
     """An API key, without the key itself.
 
-    :ivar id: handle.
-    :ivar user_id: whose calls it makes.
-    :ivar name: label.
+    :ivar id: of the key.
+    :ivar user_id: the user whose calls it makes.
+    :ivar name: its label.
     :ivar active: whether it works.
     :ivar hint: its last characters.
     """
@@ -293,12 +294,12 @@ class ApiKeyResult(Result):
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
-        """Return what is told of a key."""
+        """Return the result for a key."""
         return cls._with_members_of(key)
 
 
 class ShareResult(Result):
-    """A share or quicklink that was made, without anything that opens it.
+    """A share or quicklink that was made, without its id or link.
 
     :ivar reference: encrypted; the connection that has made the share can use it.
     :ivar kind: ``share`` or ``quicklink``.
@@ -322,22 +323,22 @@ class ShareResult(Result):
 
 
 class ActivityResult(Result):
-    """An entry of the account's activity log, without anything that opens a share.
+    """An entry of the account's activity log, without the id or link of a share.
 
-    :ivar id: of the entry; ``None`` in the full log, which tells none.
+    :ivar id: of the entry; ``None`` in the full log, which has no ids.
     :ivar time: ISO 8601 in UTC.
     :ivar event: ``share``, ``file`` or ``files-return``.
     :ivar action: such as ``create``, ``sent-email`` or ``download``.
-    :ivar email: of who did it; empty for a stranger, as are the next two.
-    :ivar user_name: likewise.
+    :ivar email: of the person who did it; empty for a stranger, as are the next two.
+    :ivar user_name: of the same person.
     :ivar user_status: ``A`` active, ``D`` disabled, ``R`` removed.
     :ivar protocol: ``web`` or ``SFTP``.
-    :ivar addresses: on the network, of who did it; in the full log only.
-    :ivar share: stands for the share that it is about, the same in all its entries; empty for none.
+    :ivar addresses: IP addresses of the person; in the full log only.
+    :ivar share: identifies the share, the same in all its entries; empty for none.
     :ivar share_status: ``A`` or ``D``; empty for none, and in the full log.
-    :ivar seconds: that it took; ``None`` in the full log.
+    :ivar seconds: how long it took; ``None`` in the full log.
     :ivar details: ``files``, each with ``name``, ``path``, ``type`` and ``size``, ``subject`` and ``recipients``, as
-        far as the service tells them.
+    far as the service returns them.
     """
 
     id: str | None
@@ -362,7 +363,7 @@ class ExportResult(Result):
     :ivar table: name of the table; ``None`` for a file.
     :ivar entries: how many.
     :ivar start: of the interval, ISO 8601 in UTC.
-    :ivar end: likewise.
+    :ivar end: of the interval, ISO 8601 in UTC.
     """
 
     path: str | None
@@ -373,11 +374,11 @@ class ExportResult(Result):
 
 
 class RequestResult(Result):
-    """A request for files that was made, without anything that opens it.
+    """A request for files that was made, without its id or link.
 
     :ivar reference: encrypted; the connection that has made the request can use it.
     :ivar kind: ``request``.
-    :ivar folder: path of the folder that gets the files.
+    :ivar folder: path of the folder for the files.
     :ivar recipients: e-mail addresses.
     """
 
@@ -390,8 +391,8 @@ class RequestResult(Result):
 class DownloadResult(Result):
     """One download of a shared file.
 
-    :ivar recipient: e-mail address; empty where only the address on the network is known.
-    :ivar address: on the network.
+    :ivar recipient: e-mail address; empty if only the IP address is known.
+    :ivar address: IP address.
     :ivar file: its name.
     :ivar size: bytes.
     :ivar seconds: how long it took.

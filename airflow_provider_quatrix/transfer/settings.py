@@ -28,12 +28,12 @@ class TransferSettings:
     :param last_try: no retry follows, so nothing unfinished may stay.
     :param checksum: algorithm of hashlib for the digests, ``None`` for none.
     :param verify: read files back after their upload, and compare.
-    :param bandwidth: the most bytes per second, of all files together; ``None`` for no limit.
-    :param delete_source: delete what has been moved from where it was.
+    :param bandwidth: the most bytes per second, for all files together; ``None`` for no limit.
+    :param delete_source: delete the sources that have been moved.
     :param delete_extra: delete from the target folder what the source folder lacks.
-    :param dry_run: move and delete nothing, and tell what would be.
-    :param on_error: when a file fails, ``fail`` at once, or ``continue`` with the others and fail at the end.
-    :raises ValueError: one of them makes no sense.
+    :param dry_run: move and delete nothing, only report what would happen.
+    :param on_error: when a file fails: ``fail`` at once, or ``continue`` with the others and fail at the end.
+    :raises ValueError: one of them is invalid.
     """
 
     if_exists: IfExists = IfExists.FAIL
@@ -51,7 +51,7 @@ class TransferSettings:
     on_error: str = "fail"
 
     def __post_init__(self) -> None:
-        """Check what is said about the bytes and the sides."""
+        """Check the settings."""
         checked_checksum(self.checksum)
         checked_bandwidth(self.bandwidth)
         checked_verify(self.verify, self.checksum)
@@ -61,7 +61,7 @@ class TransferSettings:
 
     @property
     def goes_on(self) -> bool:
-        """Whether one file that fails leaves the others."""
+        """Whether the other files continue after a failure."""
         return self.on_error == "continue"
 
     @property

@@ -1,4 +1,4 @@
-"""Where the bytes of a download go."""
+"""Targets for the bytes of a download."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-# Bytes after which the disk may begin to work, so that there is little to wait for at the end.
+# After this many bytes the disk is asked to begin writing, so that there is little to wait for at the end.
 _FLUSH_STEP = 64 * MIB
 
 
 class FileSink:
-    """Writes a download into an open file; to be closed.
+    """Writes a download into an open file; has to be closed.
 
-    :param fd: descriptor; what the file holds are its first bytes.
+    :param fd: descriptor; the file contains the first bytes.
     :param size: bytes that the file will have.
     :param checksum: algorithm of hashlib, ``None`` for none.
     """
@@ -57,7 +57,7 @@ class FileSink:
 
 
 class StreamSink:
-    """Hashes a download, and hands each block on.
+    """Hashes a download, and passes each block on.
 
     :param checksum: algorithm of hashlib, ``None`` for none.
     """

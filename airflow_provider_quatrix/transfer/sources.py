@@ -1,4 +1,4 @@
-"""The sources of a transfer that are to be deleted: what is kept of them for a retry, and how they go."""
+"""The sources that a transfer deletes: what is stored of them for a retry, and how they are deleted."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Of so many deletions, each of some calls, none is stopped half-way.
+# So many files per step. A step is not interrupted, and takes some calls for each file.
 _AT_ONCE = 50
 
 
 def dump_upload(plan: UploadPlan) -> str:
-    """Return a plan as text, for a retry, which finds a part of its sources deleted."""
+    """Return a plan as text, for a retry, which will find some of its sources deleted."""
     jobs = [[str(job.source), job.names, job.version.size, job.version.modified] for job in plan.jobs]
     return _packed({"base": plan.base, "folders": plan.folders, "single": plan.single, "jobs": jobs})
 
@@ -84,7 +84,7 @@ def load_download(text: str | None, tree: RemoteTree) -> DownloadPlan | None:
     """Return the plan of an earlier try.
 
     :param text: from :func:`dump_download`; ``None`` if there is none.
-    :param tree: tells which of the sources are there.
+    :param tree: knows which of the sources are there.
     """
     kept = _unpacked(text)
     if kept is None:
@@ -119,10 +119,10 @@ def _unpacked(text: str | None) -> dict[str, Any] | None:
 
 
 def delete_local(arrived: Iterable[tuple[UploadJob, Version]]) -> set[Names]:
-    """Delete local files that have been uploaded, as far as nobody has written to them since.
+    """Delete local files that have been uploaded, unless they have changed since then.
 
     :param arrived: with the versions that were uploaded.
-    :return: places of those that are gone.
+    :return: the names of those that are gone.
     """
     gone = set()
     for job, version in arrived:
@@ -140,10 +140,10 @@ def delete_local(arrived: Iterable[tuple[UploadJob, Version]]) -> set[Names]:
 
 
 def delete_remote(files: FilesApi, arrived: Iterable[tuple[DownloadJob, Version]]) -> set[Names]:
-    """Move files that have been downloaded to the Trash, as far as nobody has written to them since.
+    """Move files that have been downloaded to the Trash, unless they have changed since then.
 
     :param arrived: with the versions that were downloaded.
-    :return: places of those that are gone.
+    :return: the names of those that are gone.
     """
     by_folder: dict[str, list[tuple[DownloadJob, Version]]] = defaultdict(list)
     for job, version in arrived:
@@ -168,7 +168,7 @@ def delete_remote(files: FilesApi, arrived: Iterable[tuple[DownloadJob, Version]
 
 
 def _there(files: FilesApi, folder_id: str, ids: Sequence[str]) -> dict[str, RemoteFile]:
-    """Return what is still in a folder of what was there."""
+    """Return which files of a folder are still there."""
     if len(ids) >= LIST_FROM:
         return {entry.id: entry for entry in files.children(folder_id)}
     there = {}

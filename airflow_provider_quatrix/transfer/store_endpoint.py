@@ -1,4 +1,4 @@
-"""The end of a transfer that is not on Quatrix: any store that fsspec knows."""
+"""The end of a transfer that is not on Quatrix: any store that fsspec supports."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Here a file is there when it is closed, and nothing of it before; to rename one means to copy it.
+# In these a file exists once it is closed, and no part of it before. To rename one means to copy it.
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs", "oss", "oci"}
-# An object takes up to 10,000 parts.
+# An object can have up to 10,000 parts.
 _MOST_PARTS = 9000
-# The first of these that a store tells, with the size, tells versions apart.
+# The first of these that a store returns identifies a version, together with the size.
 _VERSION_KEYS = ("ETag", "etag", "generation", "md5Hash", "mtime", "LastModified", "last_modified", "modified")
 _TIME_KEYS = ("mtime", "LastModified", "last_modified", "updated", "modified")
 
@@ -53,14 +53,14 @@ class StoreEndpoint:
         self.is_object_store = place.scheme in _OBJECT_STORES
         self.many = False
         self.fs = _file_system(place)
-        # Airflow keeps file systems for ever, and some of them keep their listings.
+        # Airflow keeps file systems forever, and some of them keep their listings.
         self.fs.invalidate_cache()
         self._listed: dict[str, dict[str, Item]] = {}
         self._made: set[str] = set()
         self._lock = threading.Lock()
 
     def path(self, text: str) -> str:
-        """Return a path as the file system writes it."""
+        """Return a path in the form of the file system."""
         return str(self.fs._strip_protocol(f"{self._place.scheme}://{text}"))
 
     def below(self, path: str, names: Sequence[str]) -> str:
@@ -68,7 +68,7 @@ class StoreEndpoint:
         return "/".join((path.rstrip("/"), *map(safe_local_name, names)))
 
     def find(self, source: Source) -> Listing:
-        """Return what a source names; unfinished files of this package are left out."""
+        """Return the files and folders of a source; unfinished files of this package are left out."""
         left_out: list[str] = []
         if source.is_pattern:
             items = self._matching(source, left_out)
@@ -117,29 +117,29 @@ class StoreEndpoint:
                     yield _item(at, names, info)
 
     def _followed(self, path: str) -> Mapping[str, Any]:
-        """Return what a link leads to, unless that is a folder: it may lead round in a circle."""
+        """Return what a link leads to, unless that is a folder, as it may lead in a circle."""
         info = self._info(path)
         return {"type": "link"} if info is None or info["type"] == "directory" else info
 
     def _list(self, folder: str) -> list[Mapping[str, Any]]:
         with self.using(folder):
             entries = self.fs.ls(folder, detail=True)
-        # An object store may tell its mark of the folder itself.
+        # An object store may list its marker of the folder itself.
         found = [info for info in entries if str(info["name"]).rstrip("/") != folder.rstrip("/")]
         return sorted(found, key=lambda info: str(info["name"]))
 
     def stat(self, path: str) -> Item | None:
-        """Return what is at a path, ``None`` if nothing is."""
+        """Return what is at a path; ``None`` if nothing is."""
         return self.in_folder_of(path).get(_name(path)) if self.many else self.stat_now(path)
 
     def stat_now(self, path: str) -> Item | None:
-        """Return what is at a path now, ``None`` if nothing is."""
+        """Return what is at a path now; ``None`` if nothing is."""
         info = self._info(path)
         return None if info is None else _item(path, (_name(path),), info)
 
     def _info(self, path: str) -> Mapping[str, Any] | None:
         with self.using(path):
-            # What was listed ahead of a change is not what is there.
+            # A listing from before a change is out of date.
             self.fs.invalidate_cache(path)
             try:
                 found: Mapping[str, Any] = self.fs.info(path)
@@ -148,7 +148,7 @@ class StoreEndpoint:
         return found
 
     def in_folder_of(self, path: str) -> dict[str, Item]:
-        """Return by name what is in the folder of a path, listed once and then remembered."""
+        """Return the content of the folder that a path is in, by name; it is listed once and then remembered."""
         folder = path.rpartition("/")[0] or "/"
         with self._lock:
             if folder not in self._listed:
@@ -162,7 +162,7 @@ class StoreEndpoint:
             return self._listed[folder]
 
     def make_folder(self, path: str, *, create: bool) -> None:
-        """Make sure that there is a folder; an object store has none."""
+        """Make sure that there is a folder; an object store has no folders."""
         with self._lock:
             if self.is_object_store or path in self._made:
                 return
@@ -220,7 +220,7 @@ class StoreEndpoint:
         return gone
 
     def free(self, path: str) -> str:
-        """Return the first free path by counting, as Quatrix itself does it."""
+        """Return the first free path, numbered as Quatrix does it."""
         folder, slash, name = path.rpartition("/")
         candidate, number = path, 0
         while self.stat_now(candidate) is not None:
@@ -230,7 +230,7 @@ class StoreEndpoint:
 
     @contextmanager
     def using(self, path: str) -> Iterator[None]:
-        """Let each failure of the store be one of the operating system's kind, with the path in it."""
+        """Turn a failure of the store into an ``OSError`` that names the path."""
         try:
             yield
         except (OSError, QuatrixError):
@@ -239,7 +239,7 @@ class StoreEndpoint:
             raise OSError(f"{self._place.url(path)}: {type(error).__name__}: {error}") from error
 
     def taken(self, path: str) -> OSError:
-        """Return the error that a name is taken."""
+        """Return the error for a taken name."""
         return FileExistsError(
             f"{self._place.url(path)!r} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on"
         )
@@ -252,7 +252,7 @@ class StoreEndpoint:
 
 
 class StoreDraft:
-    """A file on its way into a store.
+    """A file that is being written into a store.
 
     :param size: bytes it will have.
     :param resume_key: who writes, so that a retry overwrites what this try leaves.
@@ -281,7 +281,7 @@ class StoreDraft:
             self._file.write(data)
 
     def finish(self) -> None:
-        """Let the store have all bytes; an object store takes the last ones with the name."""
+        """Complete the file in the store; an object store gets the last bytes together with the name."""
         if self.verified_early:
             self._close()
 
@@ -302,7 +302,7 @@ class StoreDraft:
             self._end.send(item, sink, Throttle())
 
     def commit(self, if_exists: IfExists) -> Item:
-        """Give the file its name, at once."""
+        """Give the file its name, in one step."""
         end, path = self._end, self._path if self.verified_early else self._at
         if if_exists is IfExists.RENAME and self.verified_early:
             path = end.free(path)
@@ -321,13 +321,13 @@ class StoreDraft:
 
     def discard(self) -> None:
         """Remove what was written."""
-        # What has gone wrong already is what matters.
+        # What failed before is what matters.
         with suppress(Exception):
             if self.verified_early:
                 self._file.close()
             elif not self._committed:
                 self._file.discard()
-                # Closing it would let the store have it.
+                # Closing it would complete the file in the store.
                 self._file.closed = True
         # An object has its name before it can be read back.
         if self.verified_early != self._committed:

@@ -1,4 +1,4 @@
-"""Writes a remote file from blocks of bytes, also where the size is not known ahead."""
+"""Writes a remote file from blocks of bytes, even if the size is not known in advance."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _BAD_PARAMETER = 400
 class StreamWriter:
     """Sends a remote file block by block; see :class:`~airflow_provider_quatrix.transfer.writer.RemoteWriter`.
 
-    While the size is not known, each chunk announces how much there is at least. A service that wants the same total in
-    all chunks refuses the second one; then the file waits on the local disk until it is complete.
+    While the size is not known, each chunk announces the size so far. A service that requires the same total in all
+    chunks refuses the second one; then the file is kept on the local disk until it is complete.
 
     :param resume_key: who writes, the same in every try, so that a retry removes what a killed try left; empty if there
         is no retry.
@@ -61,7 +61,7 @@ class StreamWriter:
     def begin(self, size: int | None) -> None:
         """Get permission to write.
 
-        :param size: bytes it will have, ``None`` if unknown.
+        :param size: bytes that it will have, ``None`` if unknown.
         :raises QuatrixNotFound: the folder is missing.
         :raises QuatrixQuotaExceeded: it does not fit.
         """
@@ -101,7 +101,7 @@ class StreamWriter:
 
     def _wait_on_disk(self, data: bytes) -> None:
         log.info(
-            "Quatrix wants to know the size of %r ahead: it is kept on this host's disk until it is complete",
+            "Quatrix requires the size of %r in advance, so the file is kept on this host's disk until it is complete",
             self._path,
         )
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it has been sent, or is discarded
@@ -120,9 +120,9 @@ class StreamWriter:
             chunk = next_chunk(part, time.monotonic() - started)
 
     def finish(self, modified: float | None = None) -> None:
-        """End the writing, and check that the service has all bytes.
+        """Finish the upload, and check that the service has all bytes.
 
-        :param modified: modification time to give the file, Unix time; default: the server's own.
+        :param modified: modification time of the file, Unix time; default: the server's own.
         :raises QuatrixTransferError: some bytes are missing.
         """
         if self._spool is not None:
@@ -130,11 +130,11 @@ class StreamWriter:
         self._open.finish(modified)
 
     def commit(self, if_exists: IfExists, modified: float | None = None) -> RemoteFile:
-        """Give the finished file its final name, at once and on the server.
+        """Give the finished file its final name, in one step on the server.
 
         :param if_exists: what to do if the name is taken.
-        :param modified: modification time to give the file, Unix time.
-        :return: the file, with the name it really got.
+        :param modified: modification time of the file, Unix time.
+        :return: the file, with its actual name.
         :raises QuatrixConflict: the name is taken.
         """
         moved = self._open.commit(if_exists, modified)

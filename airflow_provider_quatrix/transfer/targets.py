@@ -1,4 +1,4 @@
-"""The target folder of a transfer: what it holds, and how it is prepared."""
+"""The target folder of a transfer: its content, and how it is prepared."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ class Target(Protocol):
     """A folder, here or on Quatrix."""
 
     def there(self, folders: Container[Names]) -> Mapping[Names, Version]:
-        """Return what the folder and some folders below it hold, by its place; unfinished files are left out.
+        """Return the content of the folder and of some folders below it, by name; unfinished files are left out.
 
-        :param folders: places of those below.
+        :param folders: those below.
         """
 
     def prepare(self, folders: Iterable[Names], *, create_parents: bool) -> None:
-        """Make the folder and folders below it, as far as they are missing.
+        """Make the folder and folders below it, if they are missing.
 
-        :param folders: places of those below.
+        :param folders: those below.
         :param create_parents: make the folder itself.
         """
 
     def path_of(self, names: Names) -> str:
-        """Return the path of a place."""
+        """Return a path from the names below the folder."""
 
     def is_removable(self, names: Names) -> bool:
-        """Return whether what :meth:`there` has found at a place may be removed by a transfer."""
+        """Return whether a transfer may remove what :meth:`there` has found."""
 
     def remove(self, places: Iterable[Names]) -> list[str]:
-        """Remove what :meth:`there` has found, folders with all they hold, and nothing outside the folder.
+        """Remove what :meth:`there` has found, folders with everything in them, and nothing outside the folder.
 
-        :param places: where; none is below another.
+        :param places: what to remove; none is below another.
         :return: paths of what has been removed.
         """
 
     def clear(self) -> None:
-        """Remove unfinished files that :meth:`there` has seen, as far as it is sure that nobody writes to them."""
+        """Remove unfinished files that :meth:`there` has seen, if it is certain that nobody writes to them."""
 
 
 class RemoteTarget:
@@ -70,7 +70,7 @@ class RemoteTarget:
         self._found: dict[Names, RemoteFile] = {}
 
     def there(self, folders: Container[Names]) -> dict[Names, Version]:
-        """Return what the folder and some folders below it hold, at one listing per folder."""
+        """Return the content of the folder and of some folders below it, with one listing per folder."""
         path, base = join(self._names), len(self._names)
         found = self._tree.find(path)
         if found is not None and found[1].is_folder:
@@ -79,18 +79,18 @@ class RemoteTarget:
         return {names: file.version for names, file in self._found.items()}
 
     def path_of(self, names: Names) -> str:
-        """Return the path of a place."""
+        """Return a path from the names below the folder."""
         return join((*self._names, *names))
 
     def is_removable(self, names: Names) -> bool:
-        """Return whether it is a file or folder, and no project folder, Trash or link."""
+        """Return whether it is a file or folder, and not a project folder, Trash or link."""
         if self._found[names].kind in (FileKind.FILE, FileKind.FOLDER):
             return True
         log.warning("%s is left alone, as it is neither a file nor a folder of one's own", self.path_of(names))
         return False
 
     def remove(self, places: Iterable[Names]) -> list[str]:
-        """Move objects to the Trash, as far as they are still where they were found."""
+        """Move objects to the Trash, if they are still where they were found."""
         by_folder: dict[Names, list[Names]] = defaultdict(list)
         for names in places:
             by_folder[names[:-1]].append(names)
@@ -108,14 +108,14 @@ class RemoteTarget:
         return removed
 
     def clear(self) -> None:
-        """Leave unfinished files alone: who writes to them is not to be told."""
+        """Keep unfinished files, as it is not known who writes to them."""
 
     def file(self, names: Names) -> RemoteFile:
-        """Return the metadata of what :meth:`there` has found at a place."""
+        """Return the metadata of what :meth:`there` has found."""
         return self._found[names]
 
     def prepare(self, folders: Iterable[Names], *, create_parents: bool) -> None:
-        """Make the folder and folders below it, as far as they are missing."""
+        """Make the folder and folders below it, if they are missing."""
         self._tree.folder_id(join(self._names), create=create_parents)
         for names in folders:
             self._tree.folder_id(join((*self._names, *names)), create=True)
@@ -129,7 +129,7 @@ class LocalTarget:
         self._left: list[Path] = []
 
     def there(self, folders: Container[Names]) -> dict[Names, Version]:
-        """Return what the folder and some folders below it hold; links to folders are not followed."""
+        """Return the content of the folder and of some folders below it; links to folders are not followed."""
         there: dict[Names, Version] = {}
         waiting: list[tuple[str | Path, Names]] = [(self._path, ())]
         while waiting:
@@ -146,9 +146,9 @@ class LocalTarget:
         return there
 
     def prepare(self, folders: Iterable[Names], *, create_parents: bool) -> None:
-        """Make the folder and folders below it, as far as they are missing.
+        """Make the folder and folders below it, if they are missing.
 
-        :raises FileNotFoundError: the folder is missing, and is not to be made.
+        :raises FileNotFoundError: the folder is missing, and ``create_parents`` is false.
         :raises NotADirectoryError: a file is in its place.
         """
         for place in (self._path, *self._path.parents):
@@ -162,7 +162,7 @@ class LocalTarget:
             self._path.joinpath(*names).mkdir(parents=True, exist_ok=True)
 
     def path_of(self, names: Names) -> str:
-        """Return the path of a place."""
+        """Return a path from the names below the folder."""
         return str(self._path.joinpath(*names))
 
     def is_removable(self, names: Names) -> bool:
@@ -170,7 +170,7 @@ class LocalTarget:
         return True
 
     def remove(self, places: Iterable[Names]) -> list[str]:
-        """Remove files and folders; of a link the link, whatever it leads to."""
+        """Remove files and folders. If one is a link, only the link is removed."""
         removed = []
         for names in places:
             check_stopped()
@@ -197,6 +197,6 @@ def _version(entry: os.DirEntry[str]) -> Version:
     try:
         stat = entry.stat()
     except OSError:
-        # A link that leads nowhere is like no file at all.
+        # A link that leads nowhere counts as no file.
         return Version(-1, 0.0)
     return Version(0, 0.0, is_folder=True) if entry.is_dir() else Version.of_local(stat)

@@ -26,13 +26,13 @@ def part_name(target: str, version: str) -> str:
 
     :param target: final name.
     :param version: of the remote file; parts of two versions have different names.
-    :return: a hidden name; all parts of one target begin alike.
+    :return: a hidden name; all parts of one target have the same beginning.
     """
     return f"{part_prefix(target)}{_digest(version)[:16]}.quatrix-part"
 
 
 def part_prefix(target: str) -> str:
-    """Return how the names of all parts of a target begin."""
+    """Return the beginning of the names of all parts of a target."""
     return f".{_digest(target)[:24]}-"
 
 

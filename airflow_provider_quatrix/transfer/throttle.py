@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 _SMALLEST_BLOCK = 1024
 _SMALLEST_CHUNK = 64 * 1024
-# So many blocks a second, and so many seconds a chunk, where a rate allows no larger ones.
+# With a limit: how many blocks make a second, and how many seconds a chunk may take.
 _BLOCKS = 4
 _SECONDS = 10
 
 
 class Throttle:
-    """Lets bytes through at a rate.
+    """Limits the rate of bytes.
 
     :param rate: bytes per second, ``None`` for no limit.
     :param now: monotonic seconds.
-    :param wait: waits until the next bytes may go.
+    :param wait: waits until the next bytes may be moved.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Throttle:
 
     @property
     def largest_chunk(self) -> int:
-        """How much to send in one call, so that it has an end in sight."""
+        """How much to send in one call, so that the call does not take too long."""
         if self._rate is None:
             return LARGEST_CHUNK
         return max(_SMALLEST_CHUNK, min(LARGEST_CHUNK, int(self._rate * _SECONDS)))
 
     def let_through(self, size: int) -> None:
-        """Wait until bytes may go.
+        """Wait until bytes may be moved.
 
         :param size: how many.
         """

@@ -1,4 +1,4 @@
-"""The file tree by paths: each folder is looked up once and then remembered, as long as the tree object lives."""
+"""The file tree by paths: each folder is looked up once and then remembered, for the life of the tree object."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class LeftOut:
     """An entry of a folder that cannot be used.
 
-    :param names: from the home folder; the last may hold anything.
+    :param names: from the home folder; the last may contain anything.
     :param why: its name and the reason.
     """
 
@@ -40,10 +40,10 @@ class LeftOut:
 class RemoteTree:
     """The signed-in user's files by path from the home folder, for the length of one operation.
 
-    Folders that were looked up are remembered, so that a thousand files in one folder cost one look-up. Somebody
-    else's changes to folders may therefore go unseen: make a new tree for each operation.
+    Folders that were looked up are remembered, so a thousand files in one folder cost one lookup. Changes that others
+    make to folders may therefore go unseen: make a new tree for each operation.
 
-    :ivar left_out: what was listed and cannot be used; whoever moves a whole folder has to tell of it.
+    :ivar left_out: what was listed and cannot be used. A call that moves a whole folder has to report it.
     """
 
     def __init__(self, files: FilesApi) -> None:
@@ -57,11 +57,11 @@ class RemoteTree:
 
     @property
     def now(self) -> float:
-        """The server's time at the last listing; this host's own where nothing has been listed."""
+        """The server's time at the last listing; this host's own if nothing has been listed."""
         return time.time() if self._now is None else self._now
 
     def find(self, path: str) -> tuple[str, FileKind] | None:
-        """Return id and kind of what is at a path, ``None`` if there is nothing.
+        """Return id and kind of what is at a path; ``None`` if nothing is.
 
         :raises InvalidPathError: a name in it breaks the service's rules.
         """
@@ -79,8 +79,8 @@ class RemoteTree:
     def stat(self, path: str) -> RemoteFile:
         """Return the metadata of what is at a path.
 
-        :raises QuatrixNotFound: there is nothing.
-        :raises QuatrixResponseError: it is a file that the answer describes oddly.
+        :raises QuatrixNotFound: nothing is there.
+        :raises QuatrixResponseError: it is a file, and the response about it is invalid.
         """
         found = self.find(path)
         if found is None:
@@ -93,8 +93,8 @@ class RemoteTree:
     def folder_id(self, path: str, *, create: bool = False) -> str:
         """Return the id of a folder.
 
-        :param create: make it, and the folders above it, where missing.
-        :raises QuatrixNotFound: there is none.
+        :param create: make it, and the folders above it, if they are missing.
+        :raises QuatrixNotFound: it is missing.
         :raises QuatrixConflict: a file is in its place.
         """
         with self._lock:
@@ -102,7 +102,7 @@ class RemoteTree:
             if create and names and names not in self._folders:
                 above = self._folders.get(names[:-1])
                 if above is not None and names[-1] not in self._names.get(above, names[-1:]):
-                    # What this tree has made or listed did not hold it, so there is hardly anything to look up.
+                    # This tree has made or listed the folder above without it, so a lookup would hardly find it.
                     return self._make(above, names)
             found = self.find(path)
             if found is not None:
@@ -114,7 +114,7 @@ class RemoteTree:
             return self._create(names)
 
     def _create(self, names: tuple[str, ...]) -> str:
-        """Make a folder and those that are missing above it."""
+        """Make a folder and the missing ones above it."""
         above = len(names) - 1
         while (found := self.find(join(names[:above]))) is None:
             above -= 1
@@ -128,7 +128,7 @@ class RemoteTree:
             made = self.files.make_folder(parent, names[-1]).id
             self._names[made] = {}
         except QuatrixConflict:
-            # Another task made it meanwhile, or this one did and the answer got lost.
+            # Another task has made it in the meantime, or this one has and the response was lost.
             found = self.files.find(names[-1], parent)
             if found is None or not found[1].is_folder:
                 raise
@@ -137,7 +137,7 @@ class RemoteTree:
         return made
 
     def children(self, path: str) -> list[RemoteFile]:
-        """Return a folder's direct children; the folders among them are known from then on.
+        """Return a folder's direct children; the folders among them are remembered.
 
         :raises QuatrixNotFound: there is no such folder.
         """
@@ -152,13 +152,13 @@ class RemoteTree:
             self._folders.update({(*names, entry.name): entry.id for entry in entries if entry.kind.is_folder})
 
     def _usable(self, listing: Listing, folder_id: str, names: tuple[str, ...]) -> list[RemoteFile]:
-        """Return what a folder holds; what cannot be used is noted."""
+        """Return the usable content of a folder; the rest is recorded in ``left_out``."""
         self._now = listing.now
         self.left_out += (LeftOut((*names, entry.name), entry.described) for entry in listing.unusable)
         entries = []
         for entry in listing.entries:
             if entry.kind.is_folder and self._holds(entry.id, folder_id):
-                why = f"{in_short(entry.name)} is a folder that holds itself"
+                why = f"{in_short(entry.name)} is a folder that contains itself"
                 self.left_out.append(LeftOut((*names, entry.name), why))
                 continue
             entries.append(entry)
@@ -189,12 +189,12 @@ class RemoteTree:
         into: Callable[[tuple[str, ...]], bool] | None = None,
         keep: bool = False,
     ) -> Iterator[Entry]:
-        """Yield all that is below a folder, folders ahead of what they hold.
+        """Yield everything below a folder, folders ahead of their content.
 
-        :param recursive: also what is below its folders.
-        :param trash: also what is in the Trash.
-        :param into: tells by its names whether a folder below is to be listed; default: all are.
-        :param keep: remember what is listed, so that nobody asks for it again.
+        :param recursive: include subfolders.
+        :param trash: include the Trash's content.
+        :param into: gets the names of a subfolder, and returns whether to list it; default: all are listed.
+        :param keep: remember what is listed, for later calls.
         """
         top = self.folder_id(path)
         waiting: deque[tuple[tuple[str, ...], str]] = deque([(split(path), top)])
@@ -228,7 +228,7 @@ class RemoteTree:
 
         :param if_exists: what to do if the target exists; folders are never overwritten.
         :param create_parents: make missing folders of the target.
-        :param known: the source's id and kind, where they have been looked up.
+        :param known: the source's id and kind, if they have been looked up.
         :return: the moved object; ``None`` if it was skipped.
         :raises QuatrixNotFound: the source or the target's folder is missing.
         :raises QuatrixConflict: the target exists.
@@ -255,9 +255,9 @@ class RemoteTree:
         known: tuple[str, FileKind] | None = None,
         modified: float | None = None,
     ) -> Entry | None:
-        """Copy a file or folder on the server; parameters as for :meth:`move`.
+        """Copy a file or folder on the server; parameters as in :meth:`move`.
 
-        :param modified: modification time of the copy, Unix time; the service decides if absent.
+        :param modified: modification time of the copy, Unix time; by default the service decides.
         """
 
         def copy(file_id: str, folder_id: str, name: str, mode: IfExists) -> RemoteFile:
@@ -289,7 +289,7 @@ class RemoteTree:
             there = self.find(target)
             if there is not None and if_exists is IfExists.SKIP:
                 return None
-            # The service would put one in the place of the other, with all that a folder holds.
+            # The service would replace a folder together with its content.
             if there is not None and (there[1].is_folder or found[1].is_folder):
                 raise QuatrixConflict(400, None, f"{target!r} exists, and only a file can replace a file")
         if if_exists is IfExists.OVERWRITE and found[1].is_folder:
@@ -301,13 +301,13 @@ class RemoteTree:
         return Entry((*new[:-1], done.name or new[-1]), done)
 
     def delete(self, paths: Sequence[str], *, permanently: bool = False, missing_ok: bool = False) -> int:
-        """Delete files and folders with all they hold.
+        """Delete files and folders with everything in them.
 
         :param paths: from the home folder; the home folder itself is refused.
         :param permanently: do not keep them in the Trash.
-        :param missing_ok: a path where nothing is, is fine.
+        :param missing_ok: a path that does not exist is fine.
         :return: how many objects were deleted.
-        :raises QuatrixNotFound: nothing is at a path; nothing was deleted then.
+        :raises QuatrixNotFound: nothing is at a path; then nothing was deleted.
         """
         ids = []
         for path in paths:
@@ -324,7 +324,7 @@ class RemoteTree:
         return len(set(ids)) - len(missing)
 
     def forget(self, path: str) -> None:
-        """Drop what is remembered of a path and of all below it."""
+        """Forget a path and everything below it."""
         names = split(path)
         with self._lock:
             for known in [known for known in self._folders if known[: len(names)] == names]:

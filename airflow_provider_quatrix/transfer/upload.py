@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A key that expires before even this much is through is of no use.
+# A key that expires before even so many bytes are sent is of no use.
 _LEAST_CHUNK = MIB
-# A killed try loses the chunk that was on its way: at most this part of a large file.
+# A killed try loses the chunk that was being sent: at most this part of a large file.
 _CHUNKS_PER_FILE = 16
 
 
@@ -61,10 +61,10 @@ class Uploader:
 
     :param resume_key: who uploads, the same in every try, so that a retry finds what the last try left.
     :param journal: what the tries have done; deleted by the caller.
-    :param many: many files go into the same folders, so that listing them beats asking for each.
+    :param many: many files go into the same folders, so listing them is cheaper than a call for each.
     :param keep_unfinished: a retry may resume what a failed upload leaves.
     :param handling: how the bytes are moved.
-    :param progress: told the bytes of each block that is sent.
+    :param progress: called with the bytes of each block that is sent.
     """
 
     def __init__(
@@ -90,12 +90,12 @@ class Uploader:
         self._grouping = threading.Lock()
 
     def begin(self, targets: Iterable[str], if_exists: IfExists, *, refuse: bool = True) -> None:
-        """Look what is in the way of many files, before the first one is sent.
+        """Check which names are taken, before the first file is sent.
 
         :param targets: their paths; the folders exist.
-        :param if_exists: what to do about it.
-        :param refuse: one name that is taken ends all.
-        :raises QuatrixConflict: something is, and nothing may be.
+        :param if_exists: what to do if one is taken.
+        :param refuse: one taken name ends all.
+        :raises QuatrixConflict: one is taken, and ``if_exists`` does not allow that.
         """
         if self._journal.begun or not self.many or if_exists in (IfExists.OVERWRITE, IfExists.UPDATE):
             return
@@ -119,7 +119,7 @@ class Uploader:
         :param if_exists: what to do if the target exists.
         :param create_parents: make missing folders of the target.
         :return: path, id, size, digest and seconds.
-        :raises QuatrixTransferError: the source changed, or the service has other bytes than were sent.
+        :raises QuatrixTransferError: the source changed, or the bytes on Quatrix differ from those that were sent.
         :raises QuatrixConflict: the target exists.
         :raises QuatrixQuotaExceeded: it does not fit.
         """
@@ -185,8 +185,8 @@ class Uploader:
 
         :param target: path on Quatrix; its folder exists.
         :param version: of the source, when the earlier try began.
-        :param if_exists: as the earlier try was told.
-        :param gone: the source is gone, so that it is enough if something equals it.
+        :param if_exists: of the earlier try.
+        :param gone: the source is gone, so an equal file at the target is enough.
         """
         names = split(target)
         folder_id = self._tree.folder_id(join(names[:-1]))
@@ -209,7 +209,7 @@ class Uploader:
             raise
 
     def clear_all(self) -> None:
-        """Remove all that is unfinished, of earlier tries too."""
+        """Remove everything unfinished, also of earlier tries."""
         for path in self._journal.all_opened():
             self._clear(path)
 
@@ -223,7 +223,7 @@ class Uploader:
     def _in_the_way(
         self, source: LocalSource, names: tuple[str, ...], folder_id: str, if_exists: IfExists
     ) -> RemoteFile | None:
-        """Return what has the wanted name; where that is to be counted up, what an earlier try has put there."""
+        """Return what has the wanted name; with ``rename``, what an earlier try has put there under a numbered name."""
         if if_exists is not IfExists.RENAME:
             return self._there(names, folder_id)
         if not self._journal.begun:
@@ -234,7 +234,7 @@ class Uploader:
         return None
 
     def _counted(self, folder_id: str, names: tuple[str, ...]) -> list[RemoteFile]:
-        """Return what had a name, or one that was counted up from it, when first asked."""
+        """Return what had a name, or that name with a number, when first asked."""
         there = self._tree.names(folder_id)
         with self._grouping:
             if folder_id not in self._groups:
@@ -258,7 +258,7 @@ class Uploader:
         return None if found is None else self._files.stat(found[0])
 
     def _skipped(self, there: RemoteFile, names: tuple[str, ...], source: Version | None = None) -> Transferred:
-        # A try that was killed may have left it half sent, before somebody else or its own move was through.
+        # A killed try may have left a part, before somebody else took the name or its own move was done.
         self._clear(join(names))
         path = join((*names[:-1], there.name or names[-1]))
         return Transferred(path, there.id, there.size, "", 0.0, skipped=True, source=source)
@@ -266,7 +266,7 @@ class Uploader:
 
 def _exists(there: RemoteFile, names: tuple[str, ...]) -> QuatrixConflict:
     if there.kind.is_folder:
-        # The service would put the file in the folder's place, with all that it holds.
+        # The service would replace the folder together with its content.
         return QuatrixConflict(400, None, f"{join(names)!r} is a folder: end the target in a slash to upload into it")
     return QuatrixConflict(
         400, None, f"{join(names)!r} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on"
@@ -274,12 +274,12 @@ def _exists(there: RemoteFile, names: tuple[str, ...]) -> QuatrixConflict:
 
 
 class _FileUpload:
-    """One file on its way.
+    """The upload of one file.
 
-    :param if_exists: what to do if someone takes the name meanwhile; to skip is up to the caller.
-    :param journal: where to keep how far it came.
+    :param if_exists: what to do if someone takes the name in the meantime; the caller handles ``skip``.
+    :param journal: stores how far it has got.
     :param handling: how its bytes are moved.
-    :param progress: told the bytes of each block that is sent.
+    :param progress: called with the bytes of each block that is sent.
     """
 
     def __init__(
@@ -332,7 +332,7 @@ class _FileUpload:
         return moved, self._digest.finish()
 
     def _keep(self, state: UploadState) -> None:
-        # A file of one chunk is sent anew faster than its progress is written down.
+        # It is faster to send a file of one chunk again than to store its progress.
         self._journal.open(self._path, state.text(), at_once=state.size > SMALLEST_CHUNK and not state.moving)
 
     def _discard(self) -> None:
@@ -341,30 +341,30 @@ class _FileUpload:
         self._journal.close(self._path)
 
     def _resume(self) -> bool:
-        """Resume where the last try stopped; ``False`` where there is nothing to resume."""
+        """Resume where the last try stopped; ``False`` if there is nothing to resume."""
         source = self._source
         state = UploadState.read(self._journal.opened(self._path))
         if state is None:
             return False
         if not self._has_beginning(state):
-            log.info("The upload of %s cannot go on where it stopped; beginning anew", source.path)
+            log.info("The upload of %s cannot be resumed; starting again", source.path)
             remove_unfinished(self._files, state)
             self._journal.close(self._path)
             return False
-        log.info("Going on with the upload of %s at byte %d", source.path, state.offset)
+        log.info("Resuming the upload of %s at byte %d", source.path, state.offset)
         self._writer.resume(state)
         if self._progress is not None:
             self._progress(state.offset)
         try:
             self._send()
         except QuatrixTransferError as error:
-            log.info("%s Beginning anew.", error)
+            log.info("%s Starting again.", error)
             self._discard()
             return False
         return True
 
     def _has_beginning(self, state: UploadState) -> bool:
-        """Return whether what was sent is what the source begins with."""
+        """Return whether the source begins with the bytes that were sent."""
         if (state.size, state.modified_ns) != (self._source.size, self._source.modified_ns):
             return False
         if self._handling.checksum is None:
@@ -400,8 +400,8 @@ class _FileUpload:
     def _smaller(self, size: int) -> int:
         if size <= _LEAST_CHUNK:
             raise QuatrixTransferError(
-                f"Quatrix takes back the permission to write {self._path!r} before {size} bytes are through: the line "
-                "is too slow, or the life of its upload keys too short"
+                f"The upload key for {self._path!r} expires before {size} bytes are sent: the connection "
+                "is too slow, or Quatrix's upload keys expire too early"
             )
         return max(_LEAST_CHUNK, size // 4)
 
@@ -409,7 +409,7 @@ class _FileUpload:
         source = self._source
         source.check_unchanged()
         self._digest.up_to(source.size)
-        # What was hashed was read a second time.
+        # For the digest, the bytes were read a second time.
         source.check_unchanged()
         check_stopped()
         finished = self._writer.finish(source.modified)
@@ -420,7 +420,7 @@ class _FileUpload:
     def _read_back(self) -> None:
         """Check that the service has the bytes that were sent.
 
-        :raises QuatrixTransferError: it has others.
+        :raises QuatrixTransferError: it has not.
         """
         sink = StreamSink(self._handling.checksum)
         try:
@@ -434,7 +434,7 @@ class _FileUpload:
             )
 
 
-# After these a retry would meet the same; after all others it resumes.
+# A retry would fail in the same way after these errors; after all others it resumes.
 _DEFINITE = (
     QuatrixTransferError,
     QuatrixConflict,

@@ -28,12 +28,12 @@ def discarding(draft: Draft) -> Iterator[None]:
 
 
 def write_file(end: Endpoint, place: Place, data: bytes, *, resume_key: str = "", create_parents: bool = False) -> str:
-    """Write a file, in place of the one that is there.
+    """Write a file and replace one that is there.
 
     :param end: where the place is.
-    :param resume_key: who writes, the same in every try, so that a retry overwrites what this one leaves.
+    :param resume_key: who writes, the same in every try, so that a retry overwrites what this try leaves.
     :param create_parents: make missing folders above it.
-    :return: its path, as that end writes it.
+    :return: its path, in the form of that end.
     """
     path = end.path(place.path)
     with doing("Writing", place.url(path)):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# An answer may get lost; that it does so every time has another reason.
+# A response may be lost; if every response is, there is another reason.
 _MOST_LINKS = 4
 _names_in_use = NamesInUse()
 
@@ -57,7 +57,7 @@ class FileSlice:
     :param fd: descriptor; its own position is not used, so that slices of one file do not disturb each other.
     :param offset: first byte.
     :param size: bytes.
-    :param digest: told how far it came.
+    :param digest: informed how far it has been read.
     """
 
     def __init__(
@@ -113,12 +113,12 @@ class SourceShrankError(Exception):
 
 
 class KeyExpiredError(Exception):
-    """A renewed upload key expired too before a chunk was through."""
+    """A renewed upload key has expired too, before a chunk was sent."""
 
 
 @dataclass(frozen=True)
 class UploadState:
-    """How far an upload came; kept in a checkpoint.
+    """How far an upload has got; stored in a checkpoint.
 
     :param size: bytes of the source.
     :param modified_ns: modification time of the source.
@@ -137,7 +137,7 @@ class UploadState:
 
     @classmethod
     def read(cls, text: str | None) -> UploadState | None:
-        """Return the state of a checkpoint, ``None`` if there is none."""
+        """Return the state of a checkpoint; ``None`` if there is none."""
         with suppress(ValueError, TypeError):
             return cls(**json.loads(text or ""))
         return None
@@ -148,13 +148,13 @@ class UploadState:
 
 
 class RemoteWriter:
-    """A remote file from its first byte until it has its final name, or is gone.
+    """A remote file from its first byte until it has its final name, or is discarded.
 
     Begin with :meth:`begin` or :meth:`resume`, then :meth:`send`, :meth:`finish` and :meth:`commit`; or
     :meth:`discard`.
 
-    :param what: names the upload in messages; default: the path.
-    :param on_change: called with each new state, to be kept in a checkpoint.
+    :param what: the name of the upload in messages; default: the path.
+    :param on_change: called with each new state, to store it in a checkpoint.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class RemoteWriter:
 
     @property
     def state(self) -> UploadState:
-        """How far the upload came."""
+        """How far the upload has got."""
         if self._state is None:
             raise ValueError(f"{self._what} is not being written")
         return self._state
@@ -204,11 +204,11 @@ class RemoteWriter:
         self._change(UploadState(size or 0, modified_ns, link.key, link.file_id, name, digest=digest))
 
     def resume(self, state: UploadState) -> None:
-        """Go on with what an earlier try has left."""
+        """Continue what an earlier try has left."""
         self._state = state
 
     def confirm(self, size: int, digest: str = "") -> None:
-        """Note that the service has so many more bytes.
+        """Record that the service has so many more bytes.
 
         :param digest: of all bytes that it has.
         """
@@ -223,7 +223,7 @@ class RemoteWriter:
 
         :param size: bytes of the chunk.
         :param total: bytes of the whole file, as far as known.
-        :param body: opens the chunk, anew for every attempt.
+        :param body: opens the chunk, again for every attempt.
         :raises KeyExpiredError: the renewed key has expired too; the chunk may be sent again.
         :raises QuatrixTransferError: the unfinished file is gone.
         """
@@ -252,7 +252,7 @@ class RemoteWriter:
             key = None
         if key is None:
             raise self.lost()
-        log.info("The key of the upload of %s has expired; going on with another one", self._what)
+        log.info("The key of the upload of %s has expired; continuing with another one", self._what)
         self._change(replace(state, key=key))
 
     def _is_kept(self) -> bool:
@@ -273,17 +273,17 @@ class RemoteWriter:
         )
 
     def finish(self, modified: float | None = None) -> RemoteFile | None:
-        """End the writing, and check that the service has all bytes.
+        """Finish the upload, and check that the service has all bytes.
 
-        :param modified: modification time to give the file, Unix time; default: the server's own.
-        :return: the file if an earlier try had ended the writing.
+        :param modified: modification time of the file, Unix time; default: the server's own.
+        :return: the file, if an earlier try had finished the upload.
         :raises QuatrixTransferError: some bytes are missing.
         """
         state, there = self.state, None
         try:
             _, size = self._files.finalize(state.key, modified)
         except QuatrixNotFound:
-            # Ended by the last try, or by a request whose answer got lost; else the key has expired.
+            # Finished by the last try, or by a request whose response was lost; otherwise the key has expired.
             try:
                 there = self._files.stat(state.file_id)
             except QuatrixNotFound:
@@ -296,12 +296,12 @@ class RemoteWriter:
     def commit(
         self, if_exists: IfExists, modified: float | None = None, *, finished: RemoteFile | None = None
     ) -> RemoteFile:
-        """Give the file its final name, at once and on the server.
+        """Give the file its final name, in one step on the server.
 
-        :param if_exists: what to do if the name is taken; to skip is up to the caller.
-        :param modified: modification time to give the file, Unix time.
+        :param if_exists: what to do if the name is taken; the caller handles ``skip``.
+        :param modified: modification time of the file, Unix time.
         :param finished: what :meth:`finish` returned.
-        :return: the file, with the name it really got.
+        :return: the file, with its actual name.
         :raises QuatrixConflict: the name is taken.
         :raises QuatrixTransferError: the folder is not where it was.
         """
@@ -361,11 +361,11 @@ def _temporary_link(files: FilesApi, folder_id: str, temporary: str, size: int |
         try:
             return files.upload_link(folder_id, temporary, size, repeat=Repeat.SAFE)
         except QuatrixConflict:
-            # The last try was killed before it could keep anything, or the answer to this one got lost.
+            # The last try was killed before it could store anything, or the response to this one was lost.
             left = files.find(temporary, folder_id)
             if left is None or tries >= _MOST_LINKS:
                 raise
-            # If the answer gets lost, the next round sees whether it is gone.
+            # If the response is lost, the next round checks whether it is gone.
             with suppress(QuatrixTransportError):
                 files.delete([left[0]], permanently=True)
 

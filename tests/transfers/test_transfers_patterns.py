@@ -109,7 +109,7 @@ def test_one_and_many_are_told_apart() -> None:
         (7, "source is 7"),
         ("", "source is empty"),
         (["/a", ""], "source is empty"),
-        ({"name": "a"}, "give a path as text, or a result that holds one"),
+        ({"name": "a"}, "give a path as text, or a result that has one"),
         ({"path": ""}, "source is empty"),
         ({"path": 7}, "source is"),
         (b"/a", "give a path as text"),

@@ -119,7 +119,7 @@ def test_links_that_lead_nowhere_or_round_in_circles_fail_by_name(
     (tree / "itself").symlink_to("itself")
     with pytest.raises(InvalidPathError) as caught:
         hook.upload(str(tree), "/t/", create_parents=True)
-    assert f"{str(tree / 'sub' / 'up')!r} is a link to a folder that holds it" in str(caught.value)
+    assert f"{str(tree / 'sub' / 'up')!r} is a link to a folder that contains it" in str(caught.value)
     assert f"{str(tree / 'lost')!r} is a link that leads nowhere" in str(caught.value)
     assert f"{str(tree / 'itself')!r} cannot be read" in str(caught.value)
     assert quatrix_emulator.files(USER) == []
@@ -247,7 +247,7 @@ def entry(**members: Any) -> dict[str, Any]:
         (None, "one that is None, not an object"),
         ("text", "one that is 'text', not an object"),
         (entry(name="ä" * 200), "has 400 bytes: a local file takes 255"),
-        (entry(name="f0000000", type="D", id="FOLDER"), "'f0000000' is a folder that holds itself"),
+        (entry(name="f0000000", type="D", id="FOLDER"), "'f0000000' is a folder that contains itself"),
     ],
     ids=repr,
 )

@@ -233,7 +233,7 @@ def test_keys_that_live_too_short_for_a_megabyte_are_named(
 ) -> None:
     write(tmp_path / "a.bin", ONE)
     quatrix_emulator.fault("/upload/chunked/*", status=404, body={"code": 20, "msg": "no"}, times=None)
-    with pytest.raises(QuatrixTransferError, match=r"takes back the permission to write '/a\.bin' before 1048576 byte"):
+    with pytest.raises(QuatrixTransferError, match=r"The upload key for '/a\.bin' expires before 1048576 byte"):
         hook.upload(str(tmp_path / "a.bin"), "/a.bin")
     assert remote_parts(quatrix_emulator) == []
 
