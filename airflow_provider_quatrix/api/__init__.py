@@ -1,4 +1,4 @@
-"""The Quatrix REST API in Python. Knows nothing of Airflow and is usable alone."""
+"""The Quatrix REST API in Python. It does not import Airflow, and can be used alone."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ __all__ = [
     "Transport",
 ]
 
-# Names are imported at first use. A DAG file that is parsed must not wait for the import of an HTTP library.
+# Names are imported at first use. Parsing a DAG file must not wait for the import of an HTTP library.
 _MODULES = {
     "auth": ("Credentials",),
     "authorization": ("ApiKeyAuthorizer", "Authorizer", "FixedSession", "SessionAuthorizer"),

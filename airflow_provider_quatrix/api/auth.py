@@ -1,6 +1,6 @@
-"""The sign-in conversation, without I/O: a generator that yields steps and is sent responses.
+"""The steps of a login, without I/O: a generator that yields steps and receives responses.
 
-The steps are a Basic login, then done (200) or a second factor wanted (207, which is no success), then done. The
+The steps are a Basic login, then the end (200) or a second factor (207, which is not a success), then the end. The
 sender of the steps raises CAPTCHA blocks and rejections; they never get here.
 """
 
@@ -55,7 +55,7 @@ class SendPassword:
 class SendCode:
     """Send ``POST session/login`` with a second factor.
 
-    :param session_id: pending session of the 207 answer.
+    :param session_id: pending session of the 207 response.
     :param auth_type: ``2FA`` or ``PIN``.
     :param totp_step: number of the 30-second step that the code belongs to; to be stored *before* sending.
     :param repeat: when the code may be sent again.
@@ -110,13 +110,13 @@ def sign_in(
     mfa_code: str | None = None,
     last_totp_step: int | None = None,
 ) -> Conversation:
-    """Hold the sign-in conversation.
+    """Yield the steps of a login.
 
     :param now: the present, Unix time.
-    :param mfa_code: a second factor that a person gave for this one login; used instead of the connection's.
+    :param mfa_code: a second factor from a person, for this login only; used instead of the connection's.
     :param last_totp_step: step of the last TOTP code that was sent, so that no code is sent twice.
     :return: the session id, once signed in.
-    :raises QuatrixMfaRequired: a second factor is wanted that is not at hand.
+    :raises QuatrixMfaRequired: a second factor is required, and there is none.
     :raises QuatrixResponseError: a response without a session id.
     """
     mfa_code = (mfa_code or "").strip() or None
@@ -168,7 +168,7 @@ def _fresh_totp(
             "an `api_key`, or pass mfa_code to the login",
         )
     step = int(now() // TOTP_PERIOD)
-    # A step further ahead was stored by a clock that has been set back since. Nobody can wait for it.
+    # A later step was stored by a clock that has been set back since. It is no use to wait for it.
     if last_step is not None and step <= last_step <= step + _CLOCK_STEPS:
         yield Wait((last_step + 1) * TOTP_PERIOD - now())
         step = max(last_step + 1, int(now() // TOTP_PERIOD))
@@ -184,7 +184,7 @@ class _Totp(pyotp.TOTP):
 
 
 def clock_offset(response: Response, now: float) -> float | None:
-    """Return how far the clocks are apart, if that is too far for a TOTP code.
+    """Return the difference of the clocks, if that is too large for a TOTP code.
 
     :param now: the present, Unix time.
     :return: seconds that the service's clock is ahead; ``None`` for half a minute or less, or if it is unknown.
@@ -196,7 +196,7 @@ def clock_offset(response: Response, now: float) -> float | None:
 def session_id_of(response: Response | None, fallback: str | None = None) -> str:
     """Return the session id of a response to a login: from the body, else from the header.
 
-    :param fallback: id to take if the response has none.
+    :param fallback: used if the response has none.
     :raises QuatrixResponseError: there is none anywhere.
     """
     status = 0 if response is None else response.status

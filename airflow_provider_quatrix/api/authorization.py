@@ -28,9 +28,9 @@ class Authorizer(Protocol):
     has_session: bool
 
     def authorize(self, send: Callable[[Headers], T]) -> T:
-        """Let a request be sent with credentials.
+        """Send a request with credentials.
 
-        :param send: sends it with the headers that it is given; may be called again with others.
+        :param send: sends it with the given headers; may be called again with others.
         :return: what ``send`` returned.
         :raises QuatrixError: what ``send`` raised, or there are no credentials.
         """
@@ -85,7 +85,7 @@ class SessionAuthorizer(ABC):
 
     @abstractmethod
     def acquire(self) -> str:
-        """Return the id of a session that is thought to be alive, signing in if there is none."""
+        """Return the id of a session that is expected to be alive; sign in if there is none."""
 
     @abstractmethod
     def renew(self, dead: str) -> str:
@@ -93,18 +93,18 @@ class SessionAuthorizer(ABC):
 
     @abstractmethod
     def blocked(self, block: QuatrixCaptchaRequired, session_id: str) -> None:
-        """Note that the service wants a CAPTCHA for a session."""
+        """Record that the service wants a CAPTCHA for a session."""
 
     @abstractmethod
     def used(self, session_id: str) -> None:
-        """Note that the service has just accepted a session."""
+        """Record that the service has just accepted a session."""
 
     def authorize(self, send: Callable[[Headers], T]) -> T:
         """Send with the session."""
         return self.with_session(lambda session_id: send({SESSION_HEADER: session_id}))
 
     def with_session(self, work: Callable[[str], T]) -> T:
-        """Do something with the session; once more with another if it has ended.
+        """Do something with the session; repeat it with another one if that session has ended.
 
         :param work: gets the session's id.
         :return: what ``work`` returned.

@@ -65,7 +65,7 @@ class ApiCaller:
         return self._authorizer.authorize(lambda credentials: self._transport.open(request, credentials))
 
     def keepalive(self) -> None:
-        """Refresh the session by ``GET session/keepalive``.
+        """Refresh the session, by ``GET session/keepalive``.
 
         Documented: a session ends 15 minutes after the last call, and a success has an empty body.
 
@@ -81,27 +81,27 @@ class ApiCaller:
     def members(self, response: Response) -> Mapping[str, Any]:
         """Return the members of a response that is a JSON object.
 
-        :raises QuatrixResponseError: it is none.
+        :raises QuatrixResponseError: it is not one.
         """
         members = response.json()
         if not isinstance(members, dict):
-            raise self.malformed(response, "an answer that is not an object")
+            raise self.malformed(response, "a response that is not an object")
         return members
 
     def entries(self, response: Response) -> list[Any]:
         """Return the entries of a response that is a JSON list.
 
-        :raises QuatrixResponseError: it is none.
+        :raises QuatrixResponseError: it is not one.
         """
         entries = response.json()
         if not isinstance(entries, list):
-            raise self.malformed(response, "an answer that is not a list")
+            raise self.malformed(response, "a response that is not a list")
         return entries
 
     def malformed(self, response: Response, what: str) -> QuatrixResponseError:
-        """Return the exception for a response that the API does not promise.
+        """Return the error for a response that the API does not promise.
 
-        :param what: the matter with it, as in "Quatrix sent ...".
+        :param what: what is wrong with it, as in "Quatrix sent ...".
         """
         return malformed(response, what, self.redact)
 
@@ -112,17 +112,17 @@ class ApiCaller:
     def hide(self, key: str, *, announce: bool = False) -> None:
         """Keep an upload key, a link or the id of a share out of messages.
 
-        :param announce: tell the host application's masking too. Not of keys and links of single files: they are many,
-            and live for minutes.
+        :param announce: also mask it in the host application's logs. Not for keys and links of single files: there are
+            many, and they live for minutes.
         """
         self._transport.redactor.add(key, announce=announce)
 
     def observe(self, observer: Observer) -> None:
-        """Tell an observer all further responses and repetitions."""
+        """Report all further responses and repeated requests to an observer."""
         self._transport.observers.append(observer)
 
     def report_moved(self, direction: str, size: int) -> None:
-        """Tell the observers that a file has arrived.
+        """Report to the observers that a file has arrived.
 
         :param direction: ``upload``, ``download`` or ``transfer``.
         :param size: its bytes.
@@ -130,5 +130,5 @@ class ApiCaller:
         self._transport.report_moved(direction, size)
 
     def close(self) -> None:
-        """Close the connections; the session lives on."""
+        """Close the connections; the session stays open."""
         self._transport.close()

@@ -29,8 +29,8 @@ class QuatrixClient(ApiCaller):
     :param authorizer: knows the user's credentials: a session or an API key.
     :ivar files: the calls for files and folders.
     :ivar shares: the calls for shares, quicklinks and requests for files.
-    :ivar contacts: the calls for people outside.
-    :ivar tracking: the calls that tell what became of shares.
+    :ivar contacts: the calls for contacts, who are people outside.
+    :ivar tracking: the calls for downloads of shares, and for the activity log.
     """
 
     def __init__(self, transport: Transport, authorizer: Authorizer) -> None:
@@ -82,4 +82,4 @@ class QuatrixClient(ApiCaller):
         try:
             return read(self.members(response))
         except (TypeError, ValueError, OverflowError):
-            raise self.malformed(response, "an answer with members of the wrong type") from None
+            raise self.malformed(response, "a response with members of the wrong type") from None

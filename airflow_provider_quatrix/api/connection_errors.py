@@ -34,7 +34,7 @@ class ConnectionErrors:
     """Describes failed connections to one host.
 
     :param base_url: scheme and host.
-    :param patience: seconds that the service had to answer.
+    :param patience: seconds that the service had for its response.
     """
 
     base_url: str
@@ -77,12 +77,12 @@ class ConnectionErrors:
         if isinstance(error, requests.exceptions.ConnectTimeout) or _never_connected(error):
             return QuatrixTransportError(f"{self.base_url} cannot be reached: {cause}", TransportStage.ADDRESS)
         return QuatrixTransportError(
-            f"The connection to {self.base_url} broke before the answer: {cause}", TransportStage.SENT
+            f"The connection to {self.base_url} broke before the response: {cause}", TransportStage.SENT
         )
 
     def _unreadable(self, error: Exception) -> QuatrixTransportError:
         return QuatrixTransportError(
-            f"{self.base_url} sent an answer that is no proper HTTP ({type(error).__name__})", TransportStage.SENT
+            f"{self.base_url} sent a response that is not valid HTTP ({type(error).__name__})", TransportStage.SENT
         )
 
     def unsendable(self, error: Exception) -> QuatrixTransportError:

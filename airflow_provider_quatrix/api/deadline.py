@@ -1,8 +1,8 @@
 """Connections with one time limit for a whole request and its response.
 
-A socket's own time limit starts again with every byte. A server that sends a byte now and then would hold a caller for
-hours. Connections made here also have a moment by which the response must be there. They record whether anything was
-sent, and report to a watch, if there is one, how much was moved.
+A socket's own time limit starts again with every byte. A server that sends a byte now and then would keep a caller
+waiting for hours. Connections made here also have a time by which the response must be complete. They record whether
+anything was sent. If there is a watch, they report to it how much was moved.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Watch(Protocol):
 
 @dataclass
 class Sends:
-    """What went out inside a block of :func:`noting_sends`.
+    """What was sent inside a block of :func:`noting_sends`.
 
     :ivar any: whether bytes of a request were sent, to the server or a forwarding proxy. Tunnels and TLS do not count.
     """
@@ -65,7 +65,7 @@ class _Current(threading.local):
     patience: float | None = None
     sends: Sends | None = None
     watch: Watch | None = None
-    # Whether a file's content is received, as opposed to a response that may take its time.
+    # Whether the content of a file is received. Other responses may take their time.
     content: bool = False
 
 
@@ -76,7 +76,7 @@ _current = _Current()
 def answers_by(ends: float, patience: float | None = None) -> Iterator[None]:
     """Limit what this thread reads from connections of :class:`DeadlineAdapter` inside the block.
 
-    :param ends: moment of ``time.monotonic()`` after which they time out; an earlier limit that holds stays.
+    :param ends: time of ``time.monotonic()`` after which they time out; an earlier limit stays.
     :param patience: seconds over which a watch measures how fast a body is sent; default: the socket's own limit.
     """
     before = _current.ends, _current.patience
@@ -120,7 +120,7 @@ def receiving_content() -> Iterator[None]:
 
 @contextmanager
 def noting_sends() -> Iterator[Sends]:
-    """Note what this thread sends over connections of :class:`DeadlineAdapter` inside the block."""
+    """Record what this thread sends over connections of :class:`DeadlineAdapter` inside the block."""
     before = _current.sends
     _current.sends = sends = Sends()
     try:
@@ -154,8 +154,7 @@ class _LimitedReads(io.RawIOBase):
     """The receiving side of a socket, with this thread's limit.
 
     :param raw: keeps the socket open.
-    :param sock: read directly: ``raw`` would never be read again once a time limit has passed, and that of a watched
-        thread passes often.
+    :param sock: read directly: ``raw`` would never be read again after a timeout, and a watched thread has many.
     """
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
@@ -174,7 +173,7 @@ class _LimitedReads(io.RawIOBase):
         return _in_time(self._sock, self._sock.recv_into, buffer)
 
     def _watched_read(self, buffer: Any, watch: Watch) -> int:
-        # Stays until the next request: a change for every 16 KiB of TLS takes a tenth of a download's CPU time.
+        # Kept until the next request: a change for every 16 KiB of TLS takes a tenth of a download's CPU time.
         if self._sock.gettimeout() != TICK:
             self._sock.settimeout(TICK)
         silent_since = started = time.monotonic()
@@ -238,7 +237,7 @@ class _Connection(HTTPConnection):
 
     def send(self, data: Any) -> None:
         if self._connecting:
-            # This asks a proxy for a tunnel; it is not the request itself.
+            # This requests a tunnel from a proxy; it is not the request itself.
             super().send(data)
             return
         if self.sock is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.api.messages import Response
 
-# The service's error codes, as far as its clients agree on them.
+# The service's error codes, as far as its clients agree.
 CODE_OBJECT_EXISTS = (30, 31, 32)
 CODE_NOT_FOUND = (20, 90)
 CODE_RESTRICTED = (50,)
@@ -23,13 +23,13 @@ CODE_ADDRESS_BLOCKED = 74
 CODE_WRONG_FACTOR = (83, 84)
 CODE_QUOTA_EXCEEDED = 122
 
-# This much of a body is searched for secrets before its first characters are shown.
+# So many bytes of a body are searched for secrets before its first characters are shown.
 SEARCHED_BYTES = 1024 * 1024
 _SHOWN = 200
 
 
 class QuatrixError(Exception):
-    """Any failure of a call of Quatrix."""
+    """Any failure of a call to Quatrix."""
 
 
 class TransportStage(Enum):
@@ -46,7 +46,7 @@ class QuatrixTransportError(QuatrixError):
     """No complete response: the host is unreachable, its certificate is bad, or the connection broke.
 
     :param stage: where the connection failed.
-    :param sent: the server may have got a part of the request, or of one that it redirected; default: whether the
+    :param sent: the server may have received a part of this request, or of one that it redirected; default: whether the
         stage is ``SENT``.
     """
 
@@ -64,7 +64,7 @@ class QuatrixTransportError(QuatrixError):
 class QuatrixResponseError(QuatrixError):
     """A response that the API does not promise: HTML, cut short, not JSON, a member missing.
 
-    :param message: one line for a person, with the first bytes of the response, secrets masked.
+    :param message: one line for people, with the first bytes of the response, secrets masked.
     :param cut: the response ended before it was complete.
     :param retry_after: seconds that the response asks to wait; ``None`` if it does not.
     """
@@ -127,7 +127,7 @@ class QuatrixAuthenticationError(QuatrixApiError):
     :ivar second_factor: the password was right, the second factor was wrong.
     :ivar clock_offset: seconds that the service's clock is ahead of this host's, if a TOTP code was refused and the
         clocks are more than half a minute apart.
-    :ivar typed_code: the second factor was a code that a person gave for this login.
+    :ivar typed_code: the second factor was a code that a person entered for this login.
     """
 
     second_factor: bool = False
@@ -140,7 +140,7 @@ class QuatrixSessionExpired(QuatrixApiError):
 
 
 class QuatrixMfaRequired(QuatrixApiError):
-    """The account wants a second factor that the connection does not have."""
+    """The account requires a second factor that the connection does not have."""
 
 
 class QuatrixCaptchaRequired(QuatrixApiError):
@@ -213,7 +213,7 @@ class QuatrixNotFound(_OsError, FileNotFoundError):
 
 
 class QuatrixConflict(_OsError, FileExistsError):
-    """An object of that name exists already."""
+    """The object's name is taken."""
 
     _errno = errno.EEXIST
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.listing import Listing
     from airflow_provider_quatrix.api.messages import Response, SizedReader
 
-# The service deletes this many ids at once. More become a job, whose progress no call tells.
+# The service deletes so many ids at once. More become a job, whose progress no call reports.
 _IDS_AT_ONCE = 10
-# Seconds. Only the effect of a job can be seen. A job takes seconds; one that takes this long is stuck.
+# Seconds. A job can only be seen by its effect. A job takes seconds; one that takes this long is stuck.
 _JOB_DEADLINE = 300.0
 _JOB_PAUSE = 1.0
 # A move whose response was lost is sent this often, if it is known not to have happened.
@@ -37,7 +37,7 @@ _MOST_MOVES = 4
 
 
 class IfExists(Enum):
-    """What to do when an object of the wanted name exists."""
+    """What to do if an object's name is taken."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -48,7 +48,7 @@ class IfExists(Enum):
 
     @classmethod
     def parse(cls, value: str | IfExists, *, update: bool = False) -> IfExists:
-        """Return the member of a name.
+        """Return the member with a name.
 
         :param value: ``fail``, ``skip``, ``overwrite``, ``rename`` or ``update``.
         :param update: whether ``update`` is allowed.
@@ -60,7 +60,7 @@ class IfExists(Enum):
         return cls(value)
 
     def members(self) -> dict[str, Any]:
-        """Return the members of a request's body that tell the service."""
+        """Return the members of a request's body for this mode."""
         if self is IfExists.OVERWRITE:
             return {"resolve": True, "resolve_mode": "overwrite"}
         return {"resolve": self is IfExists.RENAME, "resolve_mode": ""}
@@ -81,7 +81,7 @@ class FilesApi:
 
         :param path: relative to the parent; empty for the parent itself.
         :param parent_id: a folder; default: the home folder.
-        :return: id and kind; ``None`` if there is nothing.
+        :return: id and kind; ``None`` if nothing is there.
         """
         body: dict[str, Any] = {"path": path}
         if parent_id is not None:
@@ -97,14 +97,14 @@ class FilesApi:
         """Return an object's metadata, by ``GET file/metadata/{id}``.
 
         :param file_id: empty for the home folder.
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         return RemoteFile.from_response(self._metadata(file_id, content=False))
 
     def origin(self, file_id: str) -> FileOrigin:
         """Return what the virus scanner has found in a file, and who uploaded it, by ``GET file/info/{id}``.
 
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         return FileOrigin.from_response(self._object("GET", f"file/info/{file_id}"))
 
@@ -112,15 +112,15 @@ class FilesApi:
         """Return all direct children of a folder; the call has no paging.
 
         :param folder_id: empty for the home folder.
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         return self.listing(folder_id).entries
 
     def listing(self, folder_id: str) -> Listing:
-        """Return a folder's direct children, and the server's time, which their age is measured by.
+        """Return a folder's direct children, and the server's time, from which their age is computed.
 
         :param folder_id: empty for the home folder.
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         response = self._metadata_response(folder_id, content=True)
         return read_listing(response, self._caller.members(response), self._caller.redact)
@@ -155,12 +155,12 @@ class FilesApi:
     def move(
         self, file_id: str, folder_id: str, name: str, *, if_exists: IfExists, modified: float | None = None
     ) -> RemoteFile:
-        """Move one object, at once, by ``POST file/moveone`` (known from a client of the service).
+        """Move one object in one call, by ``POST file/moveone`` (known from a client of the service).
 
         :param folder_id: the target folder.
         :param if_exists: not ``skip``, which the caller must handle.
         :param modified: modification time to set, Unix time.
-        :return: the moved object, with the name that it got.
+        :return: the moved object, with its actual name.
         """
         return self._one("moveone", file_id, folder_id, name, if_exists=if_exists, modified=modified)
 
@@ -174,11 +174,11 @@ class FilesApi:
         modified: float | None = None,
         is_moved: Callable[[RemoteFile], bool] | None = None,
     ) -> RemoteFile:
-        """Move one object as :meth:`move` does; if the response was lost, look at the effect.
+        """Move one object as :meth:`move` does; if the response was lost, check the effect.
 
         A move that has happened must not be sent again, as it would conflict with its own result.
 
-        :param is_moved: tells by the object whether it was moved; default: it has the target folder and name.
+        :param is_moved: gets the object and returns whether it was moved; default: it has the target folder and name.
         """
         moves = 0
         while True:
@@ -191,7 +191,7 @@ class FilesApi:
                 try:
                     there = self.stat(file_id)
                 except (QuatrixNotFound, QuatrixPermissionDenied):
-                    # Nobody can tell whether it happened, so the first error is the true one.
+                    # It is unknown whether it happened, so the first error is raised.
                     raise error from None
                 happened = (there.parent_id, there.name) == (folder_id, name) if is_moved is None else is_moved(there)
                 if happened:
@@ -202,11 +202,11 @@ class FilesApi:
     def copy(
         self, file_id: str, folder_id: str, name: str, *, if_exists: IfExists, modified: float | None = None
     ) -> RemoteFile:
-        """Copy one object, at once, by ``POST file/copyone`` (known from a client of the service).
+        """Copy one object in one call, by ``POST file/copyone`` (known from a client of the service).
 
         :param if_exists: not ``skip``, which the caller must handle.
         :param modified: modification time to set, Unix time.
-        :return: the new object, with the name that it got.
+        :return: the new object, with its actual name.
         """
         return self._one("copyone", file_id, folder_id, name, if_exists=if_exists, modified=modified)
 
@@ -216,13 +216,13 @@ class FilesApi:
         body: dict[str, Any] = {"file_id": file_id, "target_id": folder_id, "name": name, **if_exists.members()}
         if modified is not None:
             body["mtime"] = round(modified, 6)
-        # A repeated move or copy would conflict with its own result. The caller looks at the effect instead.
+        # A repeated move or copy would conflict with its own result. The caller checks the effect instead.
         return self._file("POST", f"file/{call}", json=body, repeat=Repeat.REFUSED)
 
     def delete(self, ids: Sequence[str], *, permanently: bool = False) -> tuple[str, ...]:
-        """Delete objects, by ``POST file/delete``, ten at a time, so that the service answers at once.
+        """Delete objects, by ``POST file/delete``, ten at a time, so that the service responds at once.
 
-        If a deletion becomes a job all the same, wait until the objects are gone.
+        If a deletion becomes a job nevertheless, wait until the objects are gone.
 
         :param ids: files, and folders with their content.
         :param permanently: do not keep them in the Trash.
@@ -236,7 +236,7 @@ class FilesApi:
     def _delete_some(self, ids: Sequence[str], *, permanently: bool) -> list[str]:
         body = {"ids": list(ids), "delete_permanently": permanently}
         try:
-            # Deleting what is in the Trash removes it for good.
+            # To delete what is in the Trash removes it for good.
             response = self._caller.call("POST", "file/delete", json=body, repeat=Repeat.REFUSED)
         except QuatrixNotFound:
             return list(ids)
@@ -289,7 +289,7 @@ class FilesApi:
 
         :param size: bytes that it will have; ``None`` if unknown.
         :param repeat: when the call may be sent again; a second one may conflict with the result of the first.
-        :return: the key, and the name that the file got.
+        :return: the key, and the actual name of the file.
         :raises QuatrixConflict: the name is taken.
         :raises QuatrixQuotaExceeded: it does not fit.
         """
@@ -336,11 +336,11 @@ class FilesApi:
         )
 
     def finalize(self, key: str, modified: float | None) -> tuple[str, int]:
-        """End an upload, by ``GET upload/finalize/{key}``.
+        """Finish an upload, by ``GET upload/finalize/{key}``.
 
-        :param modified: modification time to set, Unix time; default: the server's present.
+        :param modified: modification time to set, Unix time; default: the server's present time.
         :return: the file's id, and how many bytes the server has.
-        :raises QuatrixNotFound: the key is no longer valid, or the upload was ended before.
+        :raises QuatrixNotFound: the key is no longer valid, or the upload was already finished.
         """
         params = None if modified is None else {"mtime": f"{modified:.6f}"}
         response = self._caller.call("GET", f"upload/finalize/{key}", params=params)
@@ -365,7 +365,7 @@ class FilesApi:
         :param link: from :meth:`download_link`.
         :param start: position of the first byte.
         :param end: position after the last byte; ``None`` for the end of the file.
-        :return: a response whose body is unread: 206 for the range, 200 if the server ignores ranges.
+        :return: a response with an unread body: 206 for the range, 200 if the server ignores ranges.
         """
         headers = {"Accept": "application/octet-stream", "Accept-Encoding": "identity"}
         if start or end is not None:
@@ -377,7 +377,7 @@ class FilesApi:
         self._caller.keep_session()
 
     def report_moved(self, direction: str, size: int) -> None:
-        """Tell the observers that a file has arrived.
+        """Report to the observers that a file has arrived.
 
         :param direction: ``upload`` or ``download``.
         :param size: its bytes.

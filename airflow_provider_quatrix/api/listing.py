@@ -1,4 +1,4 @@
-"""Reads the content of a folder. A bad entry is left out and does not spoil the others."""
+"""Reads the content of a folder. A bad entry is left out and does not affect the others."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder held at a moment.
+    """The content of a folder at one time.
 
     :param entries: direct children that can be used.
-    :param now: the server's time, Unix time; this host's own if the response did not tell it.
+    :param now: the server's time, Unix time; this host's own if the response does not contain it.
     :param unusable: the other children, with what is wrong with them.
     """
 
@@ -35,7 +35,7 @@ class Listing:
 
 
 def read_listing(response: Response, members: Mapping[str, Any], redact: Callable[[str], str]) -> Listing:
-    """Read the metadata of a folder with its content, and log what is odd.
+    """Read the metadata of a folder with its content, and log what is invalid.
 
     :raises QuatrixResponseError: the content is not a list, or is missing from a folder that is not empty.
     """

@@ -1,4 +1,4 @@
-"""What is sent to Quatrix and what comes back, as values."""
+"""Requests to Quatrix and its responses, as values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 Headers = Mapping[str, str]
 
-# Carries the session id.
+# The header with the session id.
 SESSION_HEADER = "X-Auth-Token"
 
 
@@ -28,7 +28,7 @@ class Repeat(Enum):
 
 
 class SizedReader(Protocol):
-    """A request's body: read in blocks, with a known length, so that it is never held in memory."""
+    """A request's body: read in blocks, with a known length, so that it is never in memory as a whole."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to ``size`` bytes."""
@@ -37,16 +37,16 @@ class SizedReader(Protocol):
 
 
 class AttemptGuard(Protocol):
-    """Counts the tries of a login, and may forbid one. What it raises ends the login."""
+    """Counts the tries of a login, and may forbid one. Its exceptions end the login."""
 
     def before_try(self) -> None:
         """Count a try; called before any of it is sent."""
 
     def after_unsent(self) -> None:
-        """Take back the last try: nothing of it was sent."""
+        """Withdraw the last try: nothing of it was sent."""
 
     def before_code(self, totp_step: int) -> None:
-        """Note which TOTP code is going to be sent.
+        """Record which TOTP code is going to be sent.
 
         :param totp_step: number of the 30-second step that the code belongs to.
         """
@@ -57,13 +57,13 @@ class Request:
     """A request to the API, before credentials are added.
 
     :param path: path below the API's root, such as ``session/keepalive``.
-    :param body: opens the body to be sent as it is; called for every try.
+    :param body: opens the body, which is sent unchanged; called for every try.
     :param body_size: bytes of that body.
     :param repeat: when the request may be sent again.
     :param deadline: seconds for all tries together; default: the retry policy's.
     :param most_sent: the most tries that the server may get; ``None`` for as many as the policy allows.
-    :param guard: is asked before every try.
-    :param accepts: picks responses that are results although their status says error.
+    :param guard: called before every try.
+    :param accepts: selects responses that are results although their status is an error.
     """
 
     method: str
@@ -92,14 +92,14 @@ class Response:
     body: bytes = b""
 
     def json(self) -> Any:
-        """Return the decoded body; ``None`` where it is not JSON (an empty body is not)."""
+        """Return the decoded body; ``None`` if it is not JSON. An empty body is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
 
     def date(self) -> float | None:
-        """Return the server's time, Unix time; ``None`` where the response does not tell it."""
+        """Return the server's time, Unix time; ``None`` if the response does not contain it."""
         try:
             moment = parsedate_to_datetime(self.headers.get("Date", ""))
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -107,5 +107,5 @@ class Response:
             return None
 
     def __repr__(self) -> str:
-        # Bodies and headers carry session ids.
+        # Bodies and headers contain session ids.
         return f"Response(status={self.status}, {len(self.body)} bytes)"

@@ -136,34 +136,34 @@ class FileKind(Enum):
 
     @property
     def is_folder(self) -> bool:
-        """Whether it holds other objects."""
+        """Whether it can contain other objects."""
         return self in (FileKind.FOLDER, FileKind.SHARED, FileKind.TRASH)
 
 
-# A date can hold the years 1 to 9999.
+# A date can have the years 1 to 9999.
 _FIRST_TIME, _LAST_TIME = -62135596800.0, 253402300799.0
 
 
 def read_text(value: object) -> str:
-    """Return a text; empty if the value is none."""
+    """Return a text; empty if the value is not a text."""
     return value if isinstance(value, str) else ""
 
 
 def read_number(value: object) -> float | None:
-    """Return a finite number; ``None`` if the value is none."""
+    """Return a finite number; ``None`` if the value is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if isinstance(value, int) or math.isfinite(value) else None
 
 
 def read_time(value: object) -> float | None:
-    """Return a Unix time; ``None`` if the value is none."""
+    """Return a Unix time; ``None`` if the value is not one."""
     number = read_number(value)
     return None if number is None or not _FIRST_TIME <= number <= _LAST_TIME else float(number)
 
 
 def byte_count(value: object) -> int | None:
-    """Return a number of bytes; ``None`` if the value is none."""
+    """Return a number of bytes; ``None`` if the value is not one."""
     number = read_number(value)
     return None if number is None or number < 0 or number != int(number) else int(number)
 
@@ -192,7 +192,7 @@ class RemoteFile:
     :param kind: file, folder, project folder or Trash.
     :param size: bytes of a file; number of entries of a folder.
     :param modified: Unix time, to the microsecond for files; 0 if the response has no time of the years 1 to 9999.
-    :param created: Unix time, likewise.
+    :param created: Unix time, in the same way.
     :param problem: why it cannot be used, such as ``has the size None``; empty if it can.
     :param odd_time: the modification time as text, if it is not a time; also of a file that has none.
     """
@@ -227,7 +227,7 @@ class RemoteFile:
 
     @property
     def version(self) -> Version:
-        """Its size and modification time, which other versions differ in."""
+        """Its size and modification time, by which versions differ."""
         return Version(self.size, self.modified, self.kind.is_folder)
 
     @property
@@ -237,7 +237,7 @@ class RemoteFile:
 
     @classmethod
     def from_entry(cls, entry: object) -> RemoteFile:
-        """Read an entry of a listing, which may be anything."""
+        """Read an entry of a listing, which may contain anything."""
         if isinstance(entry, dict):
             return cls.from_response(entry)
         return cls("", "", "", FileKind.UNKNOWN, 0, 0.0, 0.0, problem=f"is {in_short(entry)}, not an object")
@@ -247,8 +247,8 @@ class RemoteFile:
 class FileOrigin:
     """What the service knows of a file's content, from ``GET file/info/{id}``.
 
-    :param infected: what its virus scanner has found; empty if nothing, or if nothing is told.
-    :param uploader: e-mail address of who uploaded it, else their name; empty if that is not told.
+    :param infected: the result of its virus scanner; empty if there is none.
+    :param uploader: e-mail address of the person who uploaded it, else their name; empty if the response has neither.
     """
 
     infected: str
@@ -256,7 +256,7 @@ class FileOrigin:
 
     @classmethod
     def from_response(cls, body: Mapping[str, Any]) -> FileOrigin:
-        """Read a response. Which members a person has in it is not published."""
+        """Read a response. How it describes a person is not published."""
         found = body.get("antivirus_check")
         person = body.get("action_role")
         told = [read_text(person.get(member)) for member in ("email", "name")] if isinstance(person, dict) else []
@@ -265,7 +265,7 @@ class FileOrigin:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder and where it is.
+    """A file or folder, and its path.
 
     :param names: from the home folder, as the server sent them; unchecked.
     """
@@ -284,7 +284,7 @@ class UploadLink:
     """Permission to write one file, from ``POST upload/link``.
 
     :param key: upload key; anybody who has it can write.
-    :param name: the name that it got, which may be another than the wanted one.
+    :param name: the actual name, which may differ from the wanted one.
     """
 
     key: str = field(repr=False)
@@ -297,7 +297,7 @@ class UploadLink:
 class ApiKey:
     """An API key, from ``api-key...``.
 
-    :param user_id: the user that calls with this key act for.
+    :param user_id: the user for whom calls with this key act.
     :param active: whether it works.
     :param hint: its last characters.
     """

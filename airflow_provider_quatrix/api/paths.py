@@ -16,7 +16,7 @@ _MOST_TOLD = 10
 
 
 class InvalidPathError(ValueError):
-    """A path that Quatrix or this host does not accept, or changes; nothing was sent for it."""
+    """A path that Quatrix or this host does not accept, or would change; nothing was sent for it."""
 
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
@@ -45,24 +45,24 @@ def _name_problem(name: str) -> str:
 
 
 def _unsafe(name: str) -> str:
-    """Say why neither Quatrix nor a local file can have a name."""
+    """Return why neither Quatrix nor a local disk accepts a name."""
     problems = (
         (not name, "is empty"),
         (name in (".", ".."), "has a meaning of its own: give the real name"),
-        ("/" in name or "\\" in name, "holds a slash or backslash, which Quatrix does not take in names"),
-        (_UNPRINTABLE.search(name), "holds a control character, which Quatrix does not take in names"),
+        ("/" in name or "\\" in name, "contains a slash or backslash, which Quatrix does not accept in names"),
+        (_UNPRINTABLE.search(name), "contains a control character, which Quatrix does not accept in names"),
         (_SURROGATE.search(name), "is not valid Unicode: rename the file"),
     )
     return next((problem for wrong, problem in problems if wrong), "")
 
 
 def is_path_name(name: str) -> bool:
-    """Tell whether a name can be a part of a path."""
+    """Return whether a name can be a part of a path."""
     return name not in ("", ".", "..") and "/" not in name
 
 
 def in_short(value: object) -> str:
-    """Return a foreign value as text for a message: shortened, and without control characters."""
+    """Return any value as text for a message: shortened, and without control characters."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:50]}...{text[-1]}"
 
@@ -83,13 +83,13 @@ def join(names: Sequence[str]) -> str:
 
 
 def counted(name: str, number: int) -> str:
-    """Return a name with a count, such as ``report(1).csv`` for ``report.csv``."""
+    """Return a name with a number, such as ``report(1).csv`` for ``report.csv``."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem}({number}){dot}{ending}" if stem else f"{name}({number})"
 
 
 def uncounted(name: str) -> str:
-    """Return a name without its count, such as ``report.csv`` for ``report(1).csv``."""
+    """Return a name without its number, such as ``report.csv`` for ``report(1).csv``."""
     stem, dot, ending = name.rpartition(".")
     if not stem:
         stem, dot, ending = name, "", ""
@@ -97,7 +97,7 @@ def uncounted(name: str) -> str:
 
 
 def is_counted(name: str, wanted: str) -> bool:
-    """Tell whether a name is the wanted one, perhaps with a count.
+    """Return whether a name is the wanted one, perhaps with a number.
 
     :param wanted: such as ``report.csv``, which becomes ``report(1).csv`` if it is taken.
     """
@@ -108,7 +108,7 @@ def by_wanted_name(names: Iterable[str]) -> dict[str, list[str]]:
     """Group names by the names that may have been wanted.
 
     :param names: such as ``report(1).csv``.
-    :return: lists by wanted name: that one is listed under ``report.csv`` and under itself.
+    :return: lists by wanted name; ``report(1).csv`` is listed under ``report.csv`` and under itself.
     """
     groups: dict[str, list[str]] = {}
     for name in names:
@@ -118,13 +118,13 @@ def by_wanted_name(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def all_of(found: Sequence[object]) -> str:
-    """Return findings as one text: the first ten, and how many more there are."""
+    """Return several things as one text: the first ten, and how many more there are."""
     told = "; ".join(map(str, found[:_MOST_TOLD]))
     return told if len(found) <= _MOST_TOLD else f"{told}; and {len(found) - _MOST_TOLD} more"
 
 
 def safe_local_name(name: str) -> str:
-    """Check a name that the server sent before a local file gets it.
+    """Check a name from the server before a local file gets it.
 
     :return: the name.
     :raises InvalidPathError: it could lead out of its folder, or is not a name.

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 MASK = "***"
 
-# A process that runs for months must not keep every session id, upload key and link. The service has long ended those
-# that are so old.
+# A process that runs for months must not keep every session id, upload key and link. The oldest have long ended.
 _MOST_REMEMBERED = 1_000
 # Masking shorter values, such as a PIN of two digits, would mask harmless text.
 _SHORTEST = 4
 
-# Ids of sessions and links are UUIDs. A response that was cut short may hold the first part of an unknown one, so the
-# pattern also matches incomplete UUIDs.
+# Ids of sessions and links are UUIDs. A response that was cut short may contain the first part of an unknown one.
+# So the pattern also matches incomplete UUIDs.
 _UUID_LIKE = re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{1,4}-?){0,3}[0-9a-fA-F]{0,12}")
 _SECRET_MEMBER = re.compile(
     r"""(["']?(?:session_?id|token|x-auth-token|upload_?key|key|api_?key|password|code|pin|secret|authorization)["']?"""
@@ -66,7 +65,7 @@ def without_secrets(value: Any, redact: Callable[[str], str] = str, depth: int =
 
 
 class Redactor:
-    """Knows the secrets of one client and takes them out of texts.
+    """Knows the secrets of one client and removes them from texts.
 
     :param on_secret: called once with every new secret, for the host application's own log masking.
     """
@@ -76,14 +75,14 @@ class Redactor:
         self._kept: dict[str, None] = {}
         self._passing: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
-        # Read without the lock: masking a log line waits for nobody.
+        # Read without the lock, so that masking a log line never waits.
         self._secrets_read: tuple[str, ...] = ()
         _wire_log_filter.watch(self)
 
     def keep(self, *secrets: str | None) -> None:
         """Remember secrets that stay valid, such as a password or an API key; they are never forgotten.
 
-        :param secrets: values to take out of texts; empty and very short ones are ignored.
+        :param secrets: values to remove from texts; empty and very short ones are ignored.
         """
         for secret in secrets:
             if secret and len(secret) >= _SHORTEST:
@@ -98,9 +97,9 @@ class Redactor:
     def add(self, *secrets: str | None, announce: bool = True) -> None:
         """Remember secrets that expire, such as session ids and links; the oldest are forgotten.
 
-        :param secrets: values to take out of texts; empty and very short ones are ignored.
-        :param announce: call ``on_secret``. Not for keys and links of single files: they are many and live for
-            minutes, and the host application's masking would grow with each.
+        :param secrets: values to remove from texts; empty and very short ones are ignored.
+        :param announce: call ``on_secret``. Not for keys and links of single files: there are many, and they live for
+            minutes. The host application's masking would grow with each.
         """
         for secret in secrets:
             if secret and len(secret) >= _SHORTEST:
@@ -147,7 +146,7 @@ class Redactor:
 
 
 def without_tokens(text: str) -> str:
-    """Mask what looks like a token; for responses that the API does not promise, which hold nothing of value."""
+    """Mask what looks like a token, in a response that the API does not promise and that contains nothing useful."""
 
     def masked(match: re.Match[str]) -> str:
         run = match.group()
@@ -157,7 +156,7 @@ def without_tokens(text: str) -> str:
 
 
 def _masked(text: str, secrets: set[str]) -> str:
-    # The longest first: one may be a part of another, whose rest would stay.
+    # The longest first: a secret may contain another one, and its rest would stay.
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
@@ -171,11 +170,11 @@ def _forms(secret: str) -> set[str]:
 
 
 class _WireLogFilter(logging.Filter):
-    """Masks urllib3's log lines: their URLs may hold an upload key, a link or a CAPTCHA token."""
+    """Masks urllib3's log lines: their URLs may contain an upload key, a link or a CAPTCHA token."""
 
     def __init__(self) -> None:
         super().__init__()
-        # A list needs no lock: any thread may log while another makes or drops a client.
+        # A list needs no lock: any thread may log while another creates or closes a client.
         self._redactors: list[weakref.ref[Redactor]] = []
 
     def watch(self, redactor: Redactor) -> None:
@@ -191,7 +190,7 @@ class _WireLogFilter(logging.Filter):
         return True
 
     def renew_locks(self) -> None:
-        """Give a forked child new locks: it may have inherited some held by threads that it lacks."""
+        """Give a forked child new locks: it lacks the threads that may hold the inherited ones."""
         for redactor in self._watched():
             redactor.renew_lock()
 

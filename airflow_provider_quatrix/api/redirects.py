@@ -8,9 +8,9 @@ from airflow_provider_quatrix.api.errors import QuatrixResponseError
 
 
 def next_url(method: str, url: str, status: int, location: str) -> str:
-    """Return where a redirect leads, if the same request with the same credentials may go there.
+    """Return the URL to which a redirect leads, if the same request with the same credentials may go there.
 
-    :return: an address with the same scheme, host and port, or with https in place of http.
+    :return: a URL with the same scheme, host and port, or with https instead of http.
     :raises QuatrixResponseError: any other address, or the redirect would change the method.
     """
     old = urlsplit(url)
@@ -20,7 +20,7 @@ def next_url(method: str, url: str, status: int, location: str) -> str:
         new = urlsplit(target)
         same_place = _place(new) in (_place(old), _place(old._replace(scheme="https")))
     except ValueError:
-        raise QuatrixResponseError(f"{host} redirects to an address that is none", status) from None
+        raise QuatrixResponseError(f"{host} redirects to an invalid address", status) from None
     keeps_method = method == "GET" or status in (307, 308)
     if same_place and keeps_method:
         return target

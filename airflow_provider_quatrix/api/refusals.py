@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 DEFAULT_CAPTCHA_PATTERN = "captcha"
 THROTTLING_STATUSES = (429, 509)
 
-# These are about files and objects, whose names may contain the word "captcha".
+# These are about files and objects, and their names may contain the word "captcha".
 _OBJECT_CODES = (*CODE_OBJECT_EXISTS, *CODE_NOT_FOUND, CODE_QUOTA_EXCEEDED)
 _OBJECT_STATUSES = (404, 409, 410, 416)
 _OBJECT_NAMES = frozenset({"name", "old_name", "filename", "file_name", "path"})
-# Responses of these calls hold no names of files, so that even a success may be searched.
+# Responses of these calls contain no names of files, so even a success may be searched.
 _SESSION_CALLS = "session/"
 _SEARCHED_AT_SUCCESS = ("session/login", "session/keepalive")
 # Proxies and firewalls send it with a challenge. Other 5xx are failures of the service.
@@ -56,16 +56,16 @@ _LONGEST_MESSAGE = 1000
 
 
 def is_session_id(value: object) -> TypeGuard[str]:
-    """Tell whether a value can be sent as a session id: printable ASCII without blanks, at most 4,096 characters."""
+    """Return whether a value can be sent as a session id: printable ASCII without blanks, at most 4,096 characters."""
     return isinstance(value, str) and _HEADER_VALUE.fullmatch(value) is not None
 
 
 def is_captcha_block(response: Response, pattern: str = DEFAULT_CAPTCHA_PATTERN, *, path: str = "") -> bool:
-    """Tell whether a response says that a CAPTCHA has to be passed.
+    """Return whether a response says that a CAPTCHA has to be passed.
 
-    The service publishes no status, code or shape of a block. So a block is recognised by its words, in any refusal,
-    JSON or page, and in responses to a login or keepalive that are not a success. Members that are false, empty or
-    null (``captcha_required: false``) do not count, nor do responses about files.
+    The service does not publish the status, code or form of a block. So a block is recognised by its words, in any
+    refusal (JSON or page), and in responses to a login or keepalive that are not a success. Members that are false,
+    empty or null (``captcha_required: false``) do not count, nor do responses about files.
 
     :param pattern: regular expression; case does not matter.
     :param path: of the request, below the API's root.
@@ -74,12 +74,12 @@ def is_captcha_block(response: Response, pattern: str = DEFAULT_CAPTCHA_PATTERN,
     if not _may_demand(response.status, body, path):
         return False
     words = _text(response) if body is None else "\n".join((_message(body), *_said(body)))
-    # A response may repeat the path of its request, and unblock-captcha in it is no demand.
+    # A response may repeat the path of its request. There, unblock-captcha is not a demand.
     return re.search(pattern, words.replace(path, "") if path else words, re.IGNORECASE) is not None
 
 
 def _may_demand(status: int, body: Any, path: str) -> bool:
-    """Tell whether a response may demand a CAPTCHA: it is not content, not about files and not an outage."""
+    """Return whether a response may demand a CAPTCHA: it is not content, not about files and not an outage."""
     members = body if isinstance(body, dict) else {}
     if status < 300:
         return path in _SEARCHED_AT_SUCCESS and not is_session_id(members.get("session_id"))
@@ -189,7 +189,7 @@ def error_from(
         block.session_id = blocked_session_id(response)
         return block
     if not isinstance(body, dict) and response.body.strip() and response.status != 429:
-        return malformed(response, "an answer that is not JSON", redact, retry_after=retry_after)
+        return malformed(response, "a response that is not JSON", redact, retry_after=retry_after)
     return error_class(response.status, code)(response.status, code, msg, details, retry_after=retry_after)
 
 
@@ -212,7 +212,7 @@ def _message(body: Any) -> str:
 
 
 def refuses_login(error: BaseException) -> bool:
-    """Tell whether a login was refused, so that other tasks would be refused too.
+    """Return whether a login was refused, so that other tasks would be refused too.
 
     A refusal is any response that the API does not promise: a page of a firewall or captive portal, a redirect, any
     4xx. Not refusals: 429 and 408 ("later"), responses that were cut short, failures of the server (5xx), no response.

@@ -29,9 +29,9 @@ REFUSING_STATUSES = frozenset({429, 503, 509})
 
 
 def is_outage(error: Exception) -> bool:
-    """Tell whether the service is only down or busy, so that a waiting task goes on waiting.
+    """Return whether the service is only down or busy, so that a waiting task continues to wait.
 
-    :return: ``True`` if the same call may succeed later although nobody does anything.
+    :return: ``True`` if the same call may succeed later without any action.
     """
     if isinstance(error, QuatrixTransportError):
         return error.stage not in (TransportStage.TLS, TransportStage.SETTINGS)
@@ -70,13 +70,13 @@ def _status(error: BaseException) -> int | None:
 
 
 def may_repeat(error: BaseException, repeat: Repeat) -> bool:
-    """Tell whether a failed request may be sent again.
+    """Return whether a failed request may be sent again.
 
     A rejected login, a missing second factor and a CAPTCHA block are never retried, whatever their status: that would
-    lead to a block or prolong it. So a truncated 401 is never retried. Nor is a bad certificate or setting.
+    lead to a block or prolong it. So an incomplete 401 is never retried. Nor is a bad certificate or setting.
 
     :param repeat: what the request allows.
-    :return: ``True`` if another try is safe and may help.
+    :return: ``True`` if a retry is safe and may help.
     """
     if isinstance(error, QuatrixTransportError):
         if error.stage in (TransportStage.TLS, TransportStage.SETTINGS):
@@ -98,7 +98,7 @@ def pause(error: BaseException | None, attempt: int, policy: RetryPolicy, spread
 
     :param error: how the last try failed; its ``Retry-After`` is followed, unless that is 0.
     :param attempt: tries so far, from 1.
-    :param spread: random number from 0 to 1, so that many clients do not try at the same moment.
+    :param spread: random number from 0 to 1, so that many clients do not retry at the same time.
     """
     if isinstance(error, QuatrixApiError | QuatrixResponseError) and error.retry_after:
         return error.retry_after
@@ -135,7 +135,7 @@ class RetryPolicy:
         :param repeat: when the request may be sent again.
         :param deadline: seconds for this request.
         :param most_sent: the most tries that the server may get; ``None`` for no other limit.
-        :param before_sleep: called before each further try.
+        :param before_sleep: called before each retry.
         :return: an object to be called once, with the function to try.
         """
         sent = 0

@@ -1,4 +1,4 @@
-"""The calls about a session: sign in, keep it alive, sign out, pass a CAPTCHA."""
+"""The calls about a session: sign in, keep it alive, sign out, submit a CAPTCHA token."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class SessionCalls:
     ) -> str:
         """Sign in by ``GET session/login`` and, if a second factor is wanted, ``POST session/login``.
 
-        :param guard: is asked before every try, and told of every TOTP code before it is sent.
-        :param mfa_code: a second factor that a person gave for this one login.
+        :param guard: called before every try, and with every TOTP code before it is sent.
+        :param mfa_code: a second factor from a person, for this login only.
         :param last_totp_step: step of the last TOTP code that was sent, so that no code is sent twice.
-        :param deadline: seconds for the whole conversation but for waiting for a fresh code; default: the policy's.
+        :param deadline: seconds for the whole login, without waiting for a fresh code; default: the policy's.
         :param now: the present, Unix time.
-        :param sleep: waits for the next TOTP code where this half minute's was used.
+        :param sleep: waits for the next TOTP code if this half minute's was used.
         :return: the session id.
         :raises QuatrixAuthenticationError: password or second factor rejected.
-        :raises QuatrixMfaRequired: a second factor is wanted that is not at hand.
+        :raises QuatrixMfaRequired: a second factor is required, and there is none.
         :raises QuatrixCaptchaRequired: a person has to pass a CAPTCHA first.
         """
         self._redactor.keep(credentials.password, credentials.totp_secret, credentials.pin)
@@ -116,7 +116,7 @@ class SessionCalls:
             "session/login",
             json={"auth_type": step.auth_type, "code": step.code},
             repeat=step.repeat,
-            # A service that hangs costs one deadline, not one for each half of the conversation.
+            # A service that hangs costs one deadline, not one for each half of the login.
             deadline=deadline,
             most_sent=_MOST_LOGINS_SENT,
         )
@@ -152,7 +152,7 @@ class SessionCalls:
         return True
 
     def unblock(self, token: str, session_id: str) -> bool:
-        """Hand in a passed CAPTCHA by ``POST session/unblock-captcha`` (or the later GET form).
+        """Submit the token of a passed CAPTCHA, by ``POST session/unblock-captcha`` (or the later GET form).
 
         Documented: a wrong token is answered by 401 with ``{"valid": false}``, unlike any other 401.
 
@@ -172,7 +172,7 @@ class SessionCalls:
         )
         response = self._send(request, session_id)
         if not _is_verdict(response):
-            raise malformed(response, "an answer without `valid`", self._redactor)
+            raise malformed(response, "a response without `valid`", self._redactor)
         return response.status < 300 and bool(response.json()["valid"])
 
     def __repr__(self) -> str:
@@ -180,7 +180,7 @@ class SessionCalls:
 
 
 def _is_verdict(response: Response) -> bool:
-    """Tell the two 401 bodies of unblock-captcha apart by shape: only the verdict has ``valid``."""
+    """Return which 401 response of unblock-captcha this is, by its form: only the verdict has ``valid``."""
     body = response.json()
     return (
         (response.status < 300 or response.status == 401)

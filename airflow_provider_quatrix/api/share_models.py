@@ -1,6 +1,6 @@
 """The content of responses about shares, file requests, contacts and tracking, as typed values.
 
-Whoever has the id of a share can open it, so no ``repr`` shows one.
+Whoever has the id of a share can open it. So ``repr`` never shows one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class ShareType(Enum):
     """Who can open a share."""
 
     PUBLIC = "P"
-    """Anybody who has the link; downloads are known by address only."""
+    """Anybody who has the link; downloads are known by IP address only."""
     TRACKED = "T"
     """Its recipients and any user; downloads are known by user."""
     RESTRICTED = "C"
@@ -32,7 +32,7 @@ class ShareType(Enum):
 
     @property
     def word(self) -> str:
-        """Its name for a person."""
+        """Its name for people."""
         return self.name.lower()
 
 
@@ -40,7 +40,7 @@ class ShareType(Enum):
 class ShareLimits:
     """What an account lets its user share, from ``GET profile``.
 
-    :param types: the allowed types; ``None`` if the response does not tell.
+    :param types: the allowed types; ``None`` if the response does not say.
     :param most_files: files in one share; ``None`` without a limit.
     """
 
@@ -54,7 +54,7 @@ class ShareLimits:
         stated = body.get("share_types")
         types = None
         if isinstance(stated, Mapping):
-            # What is not named is not forbidden.
+            # What is not mentioned is not forbidden.
             types = frozenset(each for each in known if stated.get(f"{each.word}_share") is not False)
         return cls(types, byte_count(body.get("max_files_per_share")) or None)
 
@@ -63,7 +63,7 @@ class ShareLimits:
 class NewShare:
     """A share to be made.
 
-    :param folder_id: the folder that holds the files.
+    :param folder_id: the folder that contains the files.
     :param file_ids: files and folders.
     :param recipient_ids: users and contacts.
     :param expires: Unix time; ``None`` for never.
@@ -71,7 +71,7 @@ class NewShare:
     :param pin: what a recipient has to enter.
     :param return_files: recipients may send files back.
     :param notify: the sender gets an e-mail when somebody downloads.
-    :param send_email: tell the recipients.
+    :param send_email: notify the recipients.
     """
 
     folder_id: str
@@ -92,9 +92,9 @@ class NewShare:
 class CreatedShare:
     """A share or quicklink that was made.
 
-    :param id: makes the link.
+    :param id: part of the link.
     :param activates: Unix time; ``None`` for at once.
-    :param expires: Unix time; ``None`` for never, or if the response does not tell.
+    :param expires: Unix time; ``None`` for never, or if the response does not say.
     """
 
     id: str = field(repr=False)
@@ -111,8 +111,8 @@ class CreatedShare:
 class CreatedRequest:
     """A request for files that was made.
 
-    :param id: makes the link.
-    :param url: the page where files can be handed in.
+    :param id: part of the link.
+    :param url: the page where files can be uploaded.
     """
 
     id: str = field(repr=False)
@@ -181,7 +181,7 @@ class ShareInfo:
 class ReturnInfo:
     """A request for files as its recipient sees it, from ``GET files-return/metadata/{id}``.
 
-    :param folder_id: the folder that gets the files.
+    :param folder_id: the folder for the files.
     """
 
     message: str
@@ -199,7 +199,7 @@ class ReturnInfo:
 class TrackedShare:
     """A share, quicklink or request in the sender's list, from ``GET tracking/``.
 
-    :param id: makes the link.
+    :param id: part of the link.
     :param emails: addresses of the recipients.
     :param owner_id: user who has made it.
     :param created: Unix time.
@@ -241,7 +241,7 @@ class SharedFile:
 
     :param id: of the file in the share, which is not the file's own.
     :param size: bytes.
-    :param downloads: how often it was downloaded; 0 where the call does not tell.
+    :param downloads: how often it was downloaded; 0 if the call does not say.
     """
 
     id: str
@@ -264,8 +264,8 @@ class SharedFile:
 class Download:
     """One download of a shared file.
 
-    :param recipient: e-mail address; empty where only the address on the network is known.
-    :param address: on the network.
+    :param recipient: e-mail address; empty if only the IP address is known.
+    :param address: IP address.
     :param file: name of the file.
     :param size: bytes.
     :param seconds: how long it took.
@@ -300,7 +300,7 @@ class Activity:
     :param time: Unix time.
     :param event: ``share``, ``file`` or ``files-return``.
     :param action: such as ``create``, ``sent-email`` or ``download``.
-    :param payload: further members, which the service does not document; they may hold ids that make links.
+    :param payload: further members, which the service does not document; they may contain ids that are part of links.
     """
 
     id: str
@@ -333,12 +333,12 @@ class Activity:
         )
 
     def is_about(self, share_id: str) -> bool:
-        """Tell whether the payload names a share."""
+        """Return whether the payload names a share."""
         return _holds(self.payload, share_id)
 
 
 def _holds(value: Any, text: str) -> bool:
-    """Tell whether a decoded JSON value is or holds a text."""
+    """Return whether a decoded JSON value is or contains a text."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
@@ -352,5 +352,5 @@ def _holds(value: Any, text: str) -> bool:
 
 
 def _moment(value: object) -> float | None:
-    """Return a Unix time; ``None`` for 0, which the service writes where there is no such moment."""
+    """Return a Unix time; ``None`` for 0, which the service sends if there is no such time."""
     return read_time(value) or None

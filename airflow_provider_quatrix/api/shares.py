@@ -36,7 +36,7 @@ class SharesApi:
     def recipients(self, email: str) -> tuple[Recipient, ...]:
         """Return the users and contacts whose e-mail address begins with a text, by ``GET share/recipients``."""
         response = self._caller.call("GET", "share/recipients", params={"email": email})
-        # The description says a list, and types a single object.
+        # By the description it is a list, by its type a single object.
         found = response.json()
         entries = [found] if isinstance(found, dict) else self._caller.entries(response)
         return tuple(Recipient.from_response(entry) for entry in entries if isinstance(entry, dict) and entry)
@@ -68,7 +68,7 @@ class SharesApi:
     def create_quicklink(self, file_ids: Sequence[str], *, subject: str, pin: str | None, notify: bool) -> CreatedShare:
         """Share files with whoever gets the link, by ``POST quicklink/create``; a second call would make another link.
 
-        :param pin: what has to be entered; ``None`` for nothing.
+        :param pin: the PIN to enter; ``None`` for none.
         :param notify: the sender gets an e-mail when somebody downloads (known from a guide, not from the description).
         :return: its id, and when it begins and ends.
         """
@@ -78,25 +78,25 @@ class SharesApi:
         return self._created("quicklink/create", body)
 
     def revoke_share(self, share_id: str) -> None:
-        """End a share or a request for files, by ``GET share/revoke/{id}``, which has an effect although it is a GET.
+        """End a share or a request for files, by ``GET share/revoke/{id}`` (a GET with an effect).
 
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         self._revoke("share", share_id)
 
     def revoke_quicklink(self, quicklink_id: str) -> None:
         """End a quicklink, by ``GET quicklink/revoke/{id}``.
 
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         self._revoke("quicklink", quicklink_id)
 
     def request_files(
         self, recipient_ids: Sequence[str], folder_id: str, *, message: str, send_email: bool
     ) -> CreatedRequest:
-        """Ask for files into a folder, by ``POST share/request``; a second call would ask twice.
+        """Request files for a folder, by ``POST share/request``; a second call would ask twice.
 
-        :param send_email: tell the recipients.
+        :param send_email: notify the recipients.
         :return: its id and page.
         """
         body = {"ids": list(recipient_ids), "folder_id": folder_id, "message": message, "send_email": send_email}
@@ -111,21 +111,21 @@ class SharesApi:
     def download_info(self, share_id: str) -> ShareInfo:
         """Return a share as its recipient sees it, by ``GET share/download-info/{id}``.
 
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         return ShareInfo.from_response(self._of("share/download-info", share_id))
 
     def return_info(self, request_id: str) -> ReturnInfo:
         """Return a request for files as its recipient sees it, by ``GET files-return/metadata/{id}``.
 
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         return ReturnInfo.from_response(self._of("files-return/metadata", request_id))
 
     def files(self, share_id: str) -> tuple[SharedFile, ...]:
-        """Return what a share holds, by ``GET share/files/{id}``, which tells no downloads.
+        """Return the files of a share, by ``GET share/files/{id}``, which does not count downloads.
 
-        :raises QuatrixNotFound: there is none.
+        :raises QuatrixNotFound: it does not exist.
         """
         self._caller.hide(share_id)
         entries = self._caller.entries(self._caller.call("GET", f"share/files/{share_id}"))

@@ -12,9 +12,9 @@ from airflow_provider_quatrix.api.errors import QuatrixError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Bytes per second. A connection that is slower for as long as it may be silent counts as broken.
+# Bytes per second. A connection counts as broken if it is slower for as long as it may be silent.
 LOWEST_RATE = 1024
-# So many windows must be fast enough after a slow one, as a new connection first fills its buffers.
+# After a slow window so many must be fast enough, as a new connection first fills its buffers.
 _PROBATION = 10
 # Seconds that a stopped task has to clean up.
 _CLEANING_SECONDS = 1.0
@@ -28,7 +28,7 @@ class TransferStoppedError(QuatrixError):
 
 
 class Stop:
-    """Tells the threads of a transfer to stop. It has no lock, so that a signal handler may set it."""
+    """Signals the threads of a transfer to stop. It has no lock, so that a signal handler may set it."""
 
     def __init__(self) -> None:
         self.is_set = False
@@ -126,7 +126,7 @@ def sleep(seconds: float) -> None:
     :raises TimeoutError: this thread's time limit comes first.
     """
     if seconds > time_left():
-        raise TimeoutError("no time left to wait for another try")
+        raise TimeoutError("no time left to wait for a retry")
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
         check_stopped()

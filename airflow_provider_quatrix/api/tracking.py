@@ -1,4 +1,4 @@
-"""The calls of the API that tell what became of shares, and who did what."""
+"""The calls of the API for downloads of shares and for the activity log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _OK = 200
-# The service takes no larger limit.
+# The service accepts no larger limit.
 MOST_ACTIVITIES = 1000
 
 
@@ -32,18 +32,18 @@ class TrackingApi:
 
     def shares(self) -> tuple[TrackedShare, ...]:
         """Return shares, quicklinks and requests of all users that this one manages, by ``GET tracking/``."""
-        # Ends in a slash; without it the path is another one.
+        # The path ends in a slash; without it, it is another path.
         return self._read(self._caller.call("GET", "tracking/"), TrackedShare.from_response)
 
     def files(self, share_id: str) -> tuple[SharedFile, ...]:
-        """Return what a share holds, and how often each was downloaded, by ``GET tracking/files/{share id}``.
+        """Return the files of a share, and how often each was downloaded, by ``GET tracking/files/{share id}``.
 
         :raises QuatrixNotFound: there is no such share.
         """
         return self.files_and_time(share_id)[0]
 
     def files_and_time(self, share_id: str) -> tuple[tuple[SharedFile, ...], float | None]:
-        """Return the same as :meth:`files`, and the server's time, Unix time; ``None`` if it does not tell that."""
+        """Return the same as :meth:`files`, and the server's time as Unix time, or ``None`` if it is unknown."""
         self._caller.hide(share_id)
         response = self._caller.call("GET", f"tracking/files/{share_id}")
         return self._read(response, SharedFile.from_response), response.date()
@@ -67,22 +67,22 @@ class TrackingApi:
         """Return entries of the activity log, by ``GET tracking/activity``. Their order is not documented.
 
         :param limit: entries, 1,000 at most.
-        :param after: id of the entry to go on from.
-        :param user_id: whose.
-        :param start: Unix time, from which.
-        :param end: Unix time, until which.
+        :param after: id of the entry to continue from.
+        :param user_id: only entries of this user.
+        :param start: Unix time of the beginning.
+        :param end: Unix time of the end.
         """
         params = {"limit": str(limit), **_known(id=after, user_id=user_id), **_period(start, end)}
         return self._read(self._caller.call("GET", "tracking/activity", params=params), Activity.from_response)
 
     def csv(self, *, user_id: str | None = None, start: float | None = None, end: float | None = None) -> bytes:
-        """Return the activity log as CSV, by ``GET tracking/csv``; parameters as of :meth:`activity`."""
+        """Return the activity log as CSV, by ``GET tracking/csv``; parameters as in :meth:`activity`."""
         request = Request(
             "GET",
             "tracking/csv",
             headers={"Accept": "text/csv"},
             params={**_known(user_id=user_id), **_period(start, end)},
-            # It is no JSON.
+            # It is not JSON.
             accepts=lambda response: response.status == _OK,
         )
         return self._caller.send(request).body

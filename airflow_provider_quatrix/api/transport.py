@@ -53,16 +53,16 @@ T = TypeVar("T")
 
 
 class Observer(Protocol):
-    """Is told what a transport does. Any thread may call it; it must not raise."""
+    """Observes a transport. Any thread may call it; it must not raise."""
 
     def answered(self, request: Request, response: Response) -> None:
-        """Note a response, success or not; its body is empty where that is still to be read."""
+        """Called with a response, success or not; its body is empty if it has not been read."""
 
     def repeated(self, request: Request, error: BaseException) -> None:
-        """Note that a request is going to be sent again, and why."""
+        """Called when a request is going to be sent again, with the reason."""
 
     def moved(self, direction: str, size: int) -> None:
-        """Note that a file has arrived.
+        """Called when a file has arrived.
 
         :param direction: ``upload``, ``download`` or ``transfer``.
         :param size: its bytes.
@@ -86,10 +86,10 @@ class _Session(requests.Session):
         self._settings: dict[str, Any] = {}
 
     def settings(self, url: str, proxies: Mapping[str, str], verify: bool | str) -> Any:
-        """Return the settings to send with. The environment is read once: each time takes a fifth of a call.
+        """Return the settings for a request. The environment is read once, as that takes a fifth of a call.
 
-        :param proxies: by scheme; always the same.
-        :param verify: as in requests; always the same.
+        :param proxies: by scheme; the same for all requests.
+        :param verify: as in requests; the same for all requests.
         """
         scheme = urlsplit(url).scheme
         if scheme not in self._settings:
@@ -122,11 +122,11 @@ class Transport:
     :param proxy: URL of a proxy; default: the environment's proxies.
     :param connect_timeout: seconds to wait for a connection.
     :param read_timeout: seconds to wait for the next bytes of a response.
-    :param user_agent: comes before this package's own product name.
+    :param user_agent: is put before this package's own product name.
     :param policy: how long and how often a request is tried.
     :param captcha_pattern: how a CAPTCHA block is recognised.
     :param largest_response: bytes after which a response counts as endless; default 256 MiB.
-    :ivar observers: are told all responses and retries.
+    :ivar observers: get all responses and retries.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class Transport:
         session.mount("http://", adapter)
         product = f"airflow-provider-quatrix/{__version__} Python/{platform.python_version()}"
         session.headers.update({"User-Agent": f"{user_agent} {product}".strip(), "Accept": "application/json"})
-        # The API has no cookies. One that was kept by accident could share a session by accident.
+        # The API has no cookies. A cookie that was kept by accident could share a session by accident.
         session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         return session
 
@@ -189,13 +189,13 @@ class Transport:
         self._session.close()
 
     def send(self, request: Request, credentials: Headers) -> Response:
-        """Send a request, again where that is safe, and return a success.
+        """Send a request and return a success; send it again if that is safe.
 
-        :param credentials: headers that prove who asks; they never follow to another host.
+        :param credentials: headers with the credentials; they are never sent to another host.
         :return: a complete response with a status below 300 (207 included).
         :raises QuatrixTransportError: no complete response within the time limits.
         :raises QuatrixResponseError: a response that is not JSON, or cut short.
-        :raises QuatrixApiError: an error response, as the member of the tree that it stands for.
+        :raises QuatrixApiError: an error response, as the matching subclass.
         """
 
         def attempt(ends: float) -> Response:
@@ -205,10 +205,10 @@ class Transport:
         return self._tried(request, attempt)
 
     def open(self, request: Request, credentials: Headers) -> requests.Response:
-        """Send a request and return a success with its body still to be read; the caller closes it.
+        """Send a request and return a success with an unread body; the caller closes it.
 
-        :param credentials: headers that prove who asks; they never follow to another host.
-        :return: a response with a status below 300, whose ``raw`` is at the first byte of the body.
+        :param credentials: headers with the credentials; they are never sent to another host.
+        :return: a response with a status below 300, with ``raw`` at the first byte of the body.
         :raises QuatrixError: see :meth:`send`.
         """
 
@@ -258,7 +258,7 @@ class Transport:
         log.info("%s; trying again in %.1f s", self.redactor(str(error)), state.upcoming_sleep)
 
     def report_moved(self, direction: str, size: int) -> None:
-        """Tell the observers that a file has arrived, see :meth:`Observer.moved`."""
+        """Report to the observers that a file has arrived, see :meth:`Observer.moved`."""
         for observer in self.observers:
             observer.moved(direction, size)
 
@@ -273,7 +273,7 @@ class Transport:
         if response.status >= 300 or is_captcha_block(response, self._captcha_pattern, path=request.path):
             raise self._error(request, response)
         if response.body.strip() and response.json() is None:
-            raise malformed(response, "an answer that is not JSON", self.redactor)
+            raise malformed(response, "a response that is not JSON", self.redactor)
         return response
 
     def _error(self, request: Request, response: Response) -> QuatrixError:
@@ -313,7 +313,7 @@ class Transport:
     def _once(self, request: Request, url: str, credentials: Headers, left: float) -> requests.Response:
         left = max(left, 0.001)
         if self._process != os.getpid():
-            # Two processes must not talk through one inherited connection.
+            # Two processes must not share one inherited connection.
             self._session, self._process = self._open(self._user_agent), os.getpid()
         body = None if request.body is None else request.body()
         session = self._session
@@ -342,15 +342,15 @@ class Transport:
     def _read(self, raw: requests.Response) -> Response:
         body = bytearray()
         try:
-            # Piece by piece, so that the first part of a broken response is known.
+            # In pieces, so that the first part of a broken response is known.
             while piece := raw.raw.read1(_BLOCK, decode_content=True):
                 body += piece
                 if len(body) > self._largest_response:
                     response = Response(raw.status_code, raw.headers, bytes(body))
-                    raise malformed(response, "an answer that does not end", self.redactor)
+                    raise malformed(response, "a response that does not end", self.redactor)
         except (urllib3.exceptions.HTTPError, OSError):
             response = Response(raw.status_code, raw.headers, bytes(body))
-            raise malformed(response, "an answer that was cut short", self.redactor, cut=True) from None
+            raise malformed(response, "a response that was cut short", self.redactor, cut=True) from None
         return Response(raw.status_code, raw.headers, bytes(body))
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Tells whether two files are the same without reading them: by size and modification time."""
+"""Decides whether two files are the same without reading them: by size and modification time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import os
 
-# Modification times are kept to the microsecond, and pass through a float on the way.
+# Modification times have microseconds, and are stored as a float in between.
 SAME_TIME = 2e-6
 
 
@@ -30,7 +30,7 @@ class Version:
         return cls(stat.st_size, stat.st_mtime_ns / 1e9)
 
     def is_same(self, other: Version, tolerance: float = SAME_TIME) -> bool:
-        """Tell whether two files have the same size and time; folders never count as the same.
+        """Return whether two files have the same size and time; folders never count as the same.
 
         :param tolerance: seconds by which times may differ; default two microseconds.
         """

@@ -132,7 +132,7 @@ def test_https_to_a_plain_server_is_a_tls_failure() -> None:
 def test_a_connection_cut_under_tls_is_no_bad_certificate(quatrix_emulator_tls: EmulatorClient) -> None:
     over = transport(quatrix_emulator_tls.url, verify=quatrix_emulator_tls.ca_file)
     quatrix_emulator_tls.fault("session/keepalive", cut="connection")
-    with pytest.raises(api.QuatrixTransportError, match="broke before the answer") as error:
+    with pytest.raises(api.QuatrixTransportError, match="broke before the response") as error:
         over.send(PING, TOKEN)
     assert error.value.stage is TransportStage.SENT
 

@@ -97,7 +97,7 @@ def refused(text: str) -> AbstractContextManager[Any]:
         ("quatrix://acme.quatrix.it/a?b=c", "has no query: write %3F"),
         ("quatrix://acme.quatrix.it/a/../b", r"'\.\.' has a meaning of its own"),
         ("quatrix://acme.quatrix.it/a%2F..%2Fb", r"'\.\.' has a meaning of its own"),
-        ("quatrix://acme.quatrix.it/a%00b", "holds a control character"),
+        ("quatrix://acme.quatrix.it/a%00b", "contains a control character"),
     ],
 )
 def test_a_uri_that_names_no_file_of_an_account_is_refused(uri: str, text: str) -> None:

@@ -95,10 +95,10 @@ CASES = {
     "down then up": Case(down(2), "success", {3}),
     # Patience is counted in time: a rescheduled task of a busy Airflow looks less often than agreed, and a deferred one
     # looks once before it defers.
-    "down for too long": Case(down(None), "failed", {2, 3, 4}, "an answer that is not JSON", {"max_failures": 3}),
+    "down for too long": Case(down(None), "failed", {2, 3, 4}, "a response that is not JSON", {"max_failures": 3}),
     "down for too long, soft_fail": Case(down(None), "skipped", {2, 3, 4}, arguments=SKIP | {"max_failures": 3}),
     "down for long, silent_fail": Case(down(4), "success", {5}, arguments={"silent_fail": True, "max_failures": 2}),
-    "down and no patience": Case(down(None), "failed", {1}, "an answer that is not JSON", {"max_failures": 1}),
+    "down and no patience": Case(down(None), "failed", {1}, "a response that is not JSON", {"max_failures": 1}),
 }
 
 

@@ -157,7 +157,7 @@ def test_an_outage_that_lasts_ends_it_and_airflow_may_try_again(quatrix_emulator
     payloads = payloads_of(*(QuatrixCaptchaTrigger("quatrix_default", 1.0, max_failures=3) for _ in range(5)))
     assert len({json.dumps(payload) for payload in payloads}) == 1
     assert payloads[0]["final"] is False
-    assert "an answer that is not JSON" in payloads[0]["message"]
+    assert "a response that is not JSON" in payloads[0]["message"]
     assert quatrix_emulator.logins == 3
 
 
