@@ -20,9 +20,9 @@ ShareType = Literal["P", "T", "C"]
 
 @dataclass(frozen=True)
 class EmulatorSettings:
-    """How the emulator behaves where the service's documentation is silent.
+    """How the emulator behaves where the service's documentation says nothing.
 
-    The defaults are the likeliest behaviour; the other values let a client be tried against a service that decided
+    The defaults are the likeliest behaviour. With the other values you can test a client against a service that decided
     otherwise.
     """
 
@@ -39,13 +39,13 @@ class EmulatorSettings:
     ``both``."""
 
     idle_seconds: Seconds = 900.0
-    """A session ends after so long without an accepted call."""
+    """A session ends when no call was accepted on it for this time."""
 
     transfers_refresh: bool = True
     """Whether moving file content counts as a call that keeps the session."""
 
     max_age_seconds: Seconds | None = None
-    """A session ends at this age, even in use; None for no limit."""
+    """A session ends at this age however busy it is; None for no such limit."""
 
     max_sessions: Count | None = None
     """How many sessions a user may have at once; one more ends the oldest. None for no such limit."""
@@ -90,7 +90,7 @@ class EmulatorSettings:
     ``none``."""
 
     captcha_after_failures: Count | None = 5
-    """So many failed logins of a user in a row begin a CAPTCHA block; None for never. The last of them is still
+    """After so many failed logins of a user in a row a CAPTCHA block begins; None for never. The last of them is still
     answered as a wrong password, the next login as blocked."""
 
     captcha_counts_wrong_codes: bool = False
@@ -118,7 +118,7 @@ class EmulatorSettings:
     """The calls that work on a blocked session, by path below ``/api/1.0/``."""
 
     captcha_blocks_api_keys: bool = False
-    """Whether the block of a user is held against the user's API keys too."""
+    """Whether the block of a user applies to the user's API keys too."""
 
     captcha_tokens: tuple[str, ...] = ("passed",)
     """The tokens that pass the CAPTCHA."""
@@ -137,10 +137,10 @@ class EmulatorSettings:
     ErrorModel. Neither does anything then."""
 
     system_folders: bool = True
-    """Whether a home holds the folders Inbox and Outbox, besides the Trash that is always there."""
+    """Whether a home contains the folders Inbox and Outbox, besides the Trash that is always there."""
 
     name_limit_in: Literal["characters", "bytes"] = "characters"
-    """What the 255 are that a name may have: ``characters``, or ``bytes`` of UTF-8."""
+    """Whether a name may have 255 ``characters`` or 255 ``bytes`` of UTF-8."""
 
     trailing_space: Literal["refuse", "strip", "keep"] = "refuse"
     """What becomes of a name with spaces at the end: ``refuse`` it, ``strip`` them, or ``keep`` them."""
@@ -149,7 +149,7 @@ class EmulatorSettings:
     """The status of a refusal because a name is taken; its code is 30."""
 
     permission_status: Status = 403
-    """The status of a refusal for want of permission; its code is 50."""
+    """The status of a refusal because a permission is missing; its code is 50."""
 
     operations: int = 65535
     """The bit mask ``operations`` of every object."""
@@ -161,14 +161,14 @@ class EmulatorSettings:
     """How many bytes all users may store together."""
 
     quota_code: int = 122
-    """The code of the 400 that refuses what does not fit."""
+    """The code of the 400 that refuses content beyond the quota."""
 
     max_file_size: Size | None = None
     """How many bytes a file may have; None for no limit."""
 
     file_call_limit: Count | None = None
-    """How many file and upload calls of a user are let through per window, chunks and downloads left out; None for no
-    limit. Refusals look like those of ``login_limit``."""
+    """How many file and upload calls of a user are let through per window, not counting chunks and downloads; None for
+    no limit. Refusals look like those of ``login_limit``."""
 
     file_call_window_seconds: Seconds = 900.0
     """The length of the sliding window of ``file_call_limit``."""
@@ -177,26 +177,26 @@ class EmulatorSettings:
     """Whether ``copyone`` and ``moveone`` put an object that they overwrite into the Trash, or remove it for good."""
 
     trash_days: Seconds | None = 30.0
-    """How long the Trash keeps something; None for ever."""
+    """How long the Trash keeps something; None for no limit."""
 
     strict_delete: bool = False
-    """Whether one unknown id lets ``file/delete``, ``file/move`` and ``file/copy`` fail; otherwise it is left out, and
-    only when all ids are unknown the call fails."""
+    """Whether one unknown id makes ``file/delete``, ``file/move`` and ``file/copy`` fail; otherwise it is ignored, and
+    the call fails only if all ids are unknown."""
 
     job_above: Count = 10
-    """With more ids than this ``file/move`` and ``file/delete`` become jobs. ``file/copy`` is always one."""
+    """With more ids than this ``file/move`` and ``file/delete`` become jobs. ``file/copy`` is always a job."""
 
     job_seconds: Delay = 0.5
     """How long after its 202 a job takes effect."""
 
     job_fails: bool = False
-    """Whether jobs never take effect, which their 202 does not tell."""
+    """Whether jobs never take effect, although the response is a 202."""
 
     upload_key_seconds: Seconds = 900.0
     """How long an upload key lives."""
 
     upload_key_sliding: bool = True
-    """Whether the life of an upload key begins anew with every accepted chunk."""
+    """Whether every accepted chunk restarts the lifetime of its upload key."""
 
     hide_partial_files: bool = False
     """Whether a new file is listed and found by its path only after ``upload/finalize``; its id works before."""
@@ -218,10 +218,10 @@ class EmulatorSettings:
     """What ``file/info`` says of a file in which the virus check has found something."""
 
     antivirus_checking: str = "checking"
-    """What ``file/info`` says of a file that the virus check is at."""
+    """What ``file/info`` says of a file that is being checked for viruses."""
 
     antivirus_seconds: Delay = 0.0
-    """How long the virus check is at a file after its upload."""
+    """How long the virus check of a file takes after its upload."""
 
     antivirus_locks: bool = False
     """Whether files that are infected or being checked can be neither read nor downloaded from a share."""
@@ -273,26 +273,26 @@ class EmulatorSettings:
     """The code of the 401 that answers calls on a share whose PIN was not entered."""
 
     share_pin_guest: Literal["token", "address"] = "token"
-    """By what a stranger who entered a PIN is known: by a ``token`` from the header ``X-Auth-Token`` of the answer, or
-    by the ``address``."""
+    """How a stranger who entered a PIN is recognised: by a ``token`` from the header ``X-Auth-Token`` of the response,
+    or by the ``address``."""
 
     share_download_needs_caller: bool = False
-    """Whether ``share/download`` wants credentials, but for public shares."""
+    """Whether ``share/download`` needs credentials, except for public shares."""
 
     share_ranges_count: bool = False
-    """Whether a download of a shared file that starts behind its first byte counts as a download."""
+    """Whether a download of a shared file that starts after its first byte counts as a download."""
 
     public_shares_know_users: bool = False
-    """Whether downloads of a public share tell the e-mail of a signed-in recipient, or the address only."""
+    """Whether downloads of a public share show the e-mail of a signed-in recipient, or the IP address only."""
 
     quicklink_days: Seconds | None = 7.0
-    """How long a quicklink is good; None for ever."""
+    """How long a quicklink is good; None for no limit."""
 
     quicklink_status: Status = 201
     """The status of ``quicklink/create``."""
 
     request_days: Seconds | None = None
-    """How long a file request is open; None for ever."""
+    """How long a file request is open; None for no limit."""
 
     request_once: bool = False
     """Whether the first reply closes a file request."""
@@ -315,14 +315,14 @@ class EmulatorSettings:
     ``oldest``."""
 
     paging_id: Literal["after", "before", "alone"] = "after"
-    """Whether a page with ``id`` holds what comes ``after`` that entry in this order, what comes ``before`` it, or that
-    entry ``alone``."""
+    """Whether a page with ``id`` contains what comes ``after`` that entry in this order, what comes ``before`` it, or
+    that entry ``alone``."""
 
     paging_repeats_id: bool = False
-    """Whether a page also holds the entry that ``id`` names."""
+    """Whether a page also contains the entry that ``id`` names."""
 
     paging_most: Count = 1000
-    """How many entries a page holds at most, whatever ``limit`` asks for."""
+    """How many entries a page contains at most, whatever ``limit`` asks for."""
 
     paging_includes_end: bool = True
     """Whether ``to`` belongs to the period; ``from`` always does."""
@@ -331,7 +331,7 @@ class EmulatorSettings:
     """What is added to the true size of files in all metadata."""
 
     hostile_finalize_offset: int = 0
-    """What is added to the true size in the answer of ``upload/finalize``."""
+    """What is added to the true size in the response of ``upload/finalize``."""
 
     hostile_endless_download: bool = False
     """Whether downloads of a single file have no length and never end."""
@@ -340,11 +340,11 @@ class EmulatorSettings:
     """Where downloads are redirected with 302: scheme, host and port of another server; None for nowhere."""
 
     fault_body: FaultBody = "json"
-    """The body of an injected fault that names none: an ErrorModel (``json``), a page as a proxy sends it
-    (``html``), or nothing (``empty``)."""
+    """The body of an injected fault that has none: an ErrorModel (``json``), a page as a proxy sends it (``html``), or
+    nothing (``empty``)."""
 
     random_seed: int = 0
-    """Start of the random numbers that decide on faults with a probability; the same after every reset."""
+    """Seed of the random numbers that decide on faults with a probability; the same after every reset."""
 
     def replace(self, **overrides: Any) -> EmulatorSettings:
         """Make a checked copy with some settings changed.
