@@ -56,7 +56,7 @@ API_ROUTERS = (
     tracking.router,
     tracking.inbox_router,
 )
-"""The routers of the service itself; those of further calls are added here."""
+"""The routers of the service itself; further ones are added here."""
 
 
 async def _api_error(_request: Request, error: Exception) -> Response:
@@ -84,7 +84,7 @@ def create_app(
     :param settings: how to behave; the defaults when None.
     :param users: who exists at the start and after a reset.
     :param api_keys: keys that exist at the start and after a reset.
-    :param data_dir: where the contents of files are kept; where the system has its temporary files when None.
+    :param data_dir: folder for the contents of files; None for the system's temporary folder.
     :return: an ASGI application. It must be served by :class:`.server.EmulatorServer` for faults that cut
         connections.
     :raises ValueError: for unsuitable settings, or a key without a user.

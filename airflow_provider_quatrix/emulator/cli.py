@@ -98,7 +98,7 @@ def _parser() -> _Parser:
         type=_setting,
         action="append",
         default=[],
-        help="how to behave where the service's documentation is silent; the value is JSON or plain text",
+        help="how to behave where the service's documentation says nothing; the value is JSON or plain text",
     )
     return parser
 

@@ -47,8 +47,7 @@ class EmulatorServer:
     :param tls: whether to speak HTTPS, with a certificate of a new authority.
     :param ca_file: where to write that authority's certificate for clients; a temporary file when None.
     :param tls_names: further host names and addresses for the certificate.
-    :param data_dir: where the contents of files are kept while it runs; where the system has its temporary files when
-        None.
+    :param data_dir: folder for the contents of files while it runs; None for the system's temporary folder.
     """
 
     def __init__(
@@ -136,7 +135,7 @@ class EmulatorServer:
         if server is None or thread is None or loop is None:
             return
         server.should_exit = True
-        # The loop is closed already where the server has failed.
+        # If the server has failed, the loop is already closed.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._hang_up, server)
         thread.join()

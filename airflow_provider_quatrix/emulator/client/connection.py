@@ -20,7 +20,7 @@ class EmulatorControlError(RuntimeError):
 
 
 class Connection:
-    """Speaks to an emulator that runs somewhere.
+    """Calls an emulator that runs somewhere.
 
     :param url: scheme, host and port.
     :param ca_file: certificate to trust; None for the usual ones.
@@ -45,7 +45,7 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close the connection to the control calls; the emulator goes on."""
+        """Close the connection to the control calls; the emulator continues."""
         self._http.close()
 
     @property

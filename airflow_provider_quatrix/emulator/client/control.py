@@ -71,7 +71,7 @@ class EmulatorClient(ShareControls):
 
     @property
     def sessions(self) -> list[dict[str, Any]]:
-        """The sessions that are open or wait for something, oldest first.
+        """The sessions that are open or wait for a CAPTCHA or a second factor, oldest first.
 
         :return: with ``id``, ``email``, ``stage``, ``blocked``, ``time_left``.
         """
@@ -94,11 +94,11 @@ class EmulatorClient(ShareControls):
         users: Sequence[Mapping[str, Any]] | None = None,
         api_keys: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        """Return to the start: no sessions, blocks or faults, counters at zero, the clock at wall time.
+        """Return to the initial state: no sessions, blocks or faults, counters at zero, the clock at wall time.
 
-        :param settings: changes to the settings of the start.
-        :param users: users instead of those of the start.
-        :param api_keys: API keys instead of those of the start.
+        :param settings: changes to the initial settings.
+        :param users: users instead of the initial ones.
+        :param api_keys: API keys instead of the initial ones.
         """
         body = {"settings": settings, "users": users, "api_keys": api_keys}
         self._call("POST", "reset", {name: value for name, value in body.items() if value is not None})
@@ -191,21 +191,21 @@ class EmulatorClient(ShareControls):
         after: int = 0,
         execute_anyway: bool = False,
     ) -> None:
-        """Inject a fault into a call. Without status and body the emulator's own answer is used.
+        """Inject a fault into a call. Without status and body the emulator's own response is used.
 
         :param path: such as ``session/keepalive``, or from the root with a leading slash; ``*`` matches anything.
         :param method: HTTP method; None for all.
         :param times: how many calls it affects; None for all.
-        :param status: status of the answer.
-        :param headers: headers of the answer, or further headers of the emulator's own.
-        :param body: body of the answer; anything but text is sent as JSON.
+        :param status: status of the response.
+        :param headers: headers of the response, or further headers of the emulator's own.
+        :param body: body of the response; anything but text is sent as JSON.
         :param delay: seconds of real time to wait first.
-        :param cut: ``connection`` closes without an answer, ``body`` in the middle of it, ``request`` while the body
+        :param cut: ``connection`` closes without a response, ``body`` in the middle of it, ``request`` while the body
             of the request comes in.
-        :param after_bytes: how much of the answer's or the request's body passes before such a cut.
-        :param probability: how likely it affects a matching call; None for always.
+        :param after_bytes: how much of the response's or the request's body passes before such a cut.
+        :param probability: how likely it is to affect a matching call; None for always.
         :param after: how many matching calls pass first.
-        :param execute_anyway: whether the call takes effect although its answer is lost.
+        :param execute_anyway: whether the call takes effect although its response is lost.
         """
         wanted = {
             "path": full_path(path),

@@ -91,14 +91,14 @@ class FileControls(Connection):
         self._call("POST", "files/remove", {"email": email, "path": path})
 
     def protect(self, email: str, path: str, *, protected: bool = True) -> None:
-        """Forbid or allow to change an object and all that is in it.
+        """Forbid or allow to change an object and everything in it.
 
         :param protected: whether to forbid it.
         """
         self._call("POST", "files/protect", {"email": email, "path": path, "protected": protected})
 
     def set_virus_check(self, email: str, path: str, check: Literal["infected", "checking"] | None) -> None:
-        """Tell what the virus check says of a file.
+        """Set the result of the virus check for a file.
 
         :param check: None for clean; what is uploaded into the file later is clean too.
         """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ShareControls(FileControls):
-    """Looks at the shares of an emulator, and acts as recipients do."""
+    """Reads the shares of an emulator, and acts as recipients do."""
 
     @property
     def shares(self) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ class ShareControls(FileControls):
         return str(self._call("POST", "contacts", body)["id"])
 
     def recipient_session(self, email: str) -> str:
-        """Open a session of any person, without a login; who is no user becomes one without an account of their own.
+        """Open a session of any person, without a login. A person who is not a user becomes one without an account.
 
         :return: the session id, for the header ``X-Auth-Token``.
         """
@@ -53,9 +53,9 @@ class ShareControls(FileControls):
     def download_share(
         self, share_id: str, email: str | None = None, pin: str | None = None, files: Sequence[str] = ()
     ) -> list[str]:
-        """Download files of a share as a recipient; it counts as if the bytes had moved.
+        """Download files of a share as a recipient; it counts as if the bytes had been moved.
 
-        :param email: who does; None for a stranger.
+        :param email: the recipient; None for a stranger.
         :param files: their names; all when there is none.
         :return: the names of what was downloaded.
         """
@@ -74,7 +74,7 @@ class ShareControls(FileControls):
         """Return files to the sender of a share or a file request, as a recipient.
 
         :param files: contents by path; missing folders are made.
-        :param email: who does; None for a stranger.
+        :param email: the recipient; None for a stranger.
         :return: the ids of the files.
         """
         contents = {path: base64.b64encode(data).decode() for path, data in files.items()}

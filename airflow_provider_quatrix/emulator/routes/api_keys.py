@@ -87,7 +87,7 @@ async def get_key(request: Request, caller: CallerOf) -> Response:
 
 @router.post("/create")
 async def create_key(request: Request, caller: CallerOf) -> Response:
-    """Make a key. Only this answer shows its secret."""
+    """Make a key. Only this response shows its secret."""
     emulator = emulator_of(request)
     wanted = await parameters.read(request, NewKey)
     if wanted.role_id:

@@ -118,6 +118,6 @@ async def edit(request: Request, caller: CallerOf) -> Response:
 
 @router.post("/delete")
 async def delete(request: Request, caller: CallerOf) -> Response:
-    """Delete contacts. The answer is a list."""
+    """Delete contacts. The response is a list."""
     wanted = await parameters.read(request, Deletion)
     return json_response([{"id": gone} for gone in _contacts(request).delete(caller.user, wanted.ids)])

@@ -1,4 +1,4 @@
-"""The control calls for shares: look at them, and act as recipients do."""
+"""The control calls for shares: read them, and act as recipients do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls that look files up, and make, rename, move, copy and delete them."""
+"""The calls that find files, and make, rename, move, copy and delete them."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _log(request: Request, caller: Caller, action: Action, nodes: list[Node]) ->
 
 
 def _log_shown(request: Request, caller: Caller, action: Action, shown: list[dict[str, Any]]) -> None:
-    """Note in the activity log what was done to files.
+    """Record in the activity log what was done to files.
 
     :param shown: the files as the log shows them.
     """
@@ -157,7 +157,7 @@ async def find_id(request: Request, caller: FileCallerOf) -> Response:
 
 @router.get("/info/{id}")
 async def get_info(request: Request, caller: FileCallerOf) -> Response:
-    """Show all about an object."""
+    """Show everything about an object."""
     node = _named(request, caller)
     owner = {"id": caller.user.id, "name": caller.user.name, "email": caller.user.spec.email}
     files = _files(request)
@@ -166,7 +166,7 @@ async def get_info(request: Request, caller: FileCallerOf) -> Response:
 
 @router.get("/size/{id}")
 async def get_size(request: Request, caller: FileCallerOf) -> Response:
-    """Tell how many bytes an object has, with all that is in it."""
+    """Return how many bytes an object has, including its content."""
     return json_response({"size": _named(request, caller).total()})
 
 

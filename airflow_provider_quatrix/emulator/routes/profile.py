@@ -17,7 +17,7 @@ SHARE_TYPES = {"public_share": "P", "restricted_share": "C", "tracked_share": "T
 
 @router.get("")
 async def profile(request: Request, caller: CallerOf) -> Response:
-    """Tell the caller about themselves."""
+    """Show callers their own profile."""
     user = caller.user
     spec = user.spec
     settings = emulator_of(request).settings
@@ -63,7 +63,7 @@ async def profile(request: Request, caller: CallerOf) -> Response:
 
 @router.get("/info")
 async def profile_info(request: Request, caller: CallerOf) -> Response:
-    """Tell how many bytes are used; a user limit of -1 means that the account's counts."""
+    """Show how many bytes are used; a user limit of -1 means that the account's counts."""
     emulator = emulator_of(request)
     emulator.files.settle()
     limit = emulator.settings.user_quota

@@ -32,7 +32,7 @@ class UserPermission(parameters.Parameters):
 
 
 class NewProject(parameters.Parameters):
-    """A project to make of a folder."""
+    """A folder that becomes a project."""
 
     file_id: parameters.Text
     name: parameters.Text
@@ -120,7 +120,7 @@ async def list_projects(request: Request, caller: SettledCallerOf) -> Response:
 
 @router.post("/create")
 async def create(request: Request, caller: SettledCallerOf) -> Response:
-    """Make a project folder of a folder."""
+    """Turn a folder into a project folder."""
     wanted = await parameters.read(request, NewProject)
     members = [one.membership() for one in wanted.users_permissions]
     project = _projects(request).create(caller.user, wanted.file_id, wanted.name, members)
@@ -215,7 +215,7 @@ async def _change_users(request: Request, caller: Caller, *, known: bool) -> Res
 
 @router.post("/delete-users")
 async def delete_users(request: Request, caller: SettledCallerOf) -> Response:
-    """Remove users from project folders; the answer names those that were removed."""
+    """Remove users from project folders; the response names those that were removed."""
     wanted = await parameters.read(request, Removal)
     projects = _projects(request)
     chosen = [
@@ -234,7 +234,7 @@ async def delete_users(request: Request, caller: SettledCallerOf) -> Response:
 
 @router.get("/delete/{id}")
 async def dissolve(request: Request, caller: SettledCallerOf) -> Response:
-    """Make a project folder a normal folder again."""
+    """Turn a project folder into a normal folder again."""
     project = _named(request, caller, change=True)
     _projects(request).dissolve(project)
     return json_response({"id": project.id})

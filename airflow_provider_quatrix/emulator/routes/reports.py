@@ -29,13 +29,13 @@ class Period(parameters.Parameters):
 
 @router.get("/check/ping")
 async def ping() -> Response:
-    """Tell that the service is alive. It needs no credentials."""
+    """Show that the service is alive. It needs no credentials."""
     return json_response({"response": "pong"})
 
 
 @router.get("/file/csv/{id}")
 async def folder_csv(request: Request, caller: FileCallerOf) -> Response:
-    """List all that is in a folder as CSV."""
+    """List everything in a folder as CSV."""
     files = emulator_of(request).files
     folder = files.get(caller.user.spec.key, request.path_params["id"])
     if folder.is_file:
@@ -58,7 +58,7 @@ def _date(seconds: float) -> str:
 
 @router.get("/file/diff/{id}")
 async def diff(request: Request, caller: FileCallerOf) -> Response:
-    """List the changes of a folder and of all in it, oldest first."""
+    """List the changes of a folder and everything in it, oldest first."""
     files = emulator_of(request).files
     wanted = parameters.parse(Period, request.query_params)
     node = files.get(caller.user.spec.key, request.path_params["id"])

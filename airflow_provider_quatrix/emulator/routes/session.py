@@ -62,7 +62,7 @@ async def login(request: Request) -> Response:
 
 @router.post("/login")
 async def second_factor(request: Request) -> Response:
-    """Give the second factor."""
+    """Check the second factor."""
     body = await read_object(request)
     for name in ("auth_type", "code"):
         if name not in body:
@@ -105,7 +105,7 @@ async def logout(request: Request) -> Response:
 
 @router.post("/unblock-captcha")
 async def unblock_captcha(request: Request) -> Response:
-    """Pass the CAPTCHA. The 401 of a wrong token is no ErrorModel."""
+    """Pass the CAPTCHA. The 401 for a wrong token is not an ErrorModel."""
     body = await read_object(request)
     if "token" not in body:
         raise missing_parameter("token")
@@ -114,7 +114,7 @@ async def unblock_captcha(request: Request) -> Response:
 
 @router.get("/unblock-captcha")
 async def unblock_captcha_by_get(request: Request) -> Response:
-    """Pass the CAPTCHA by the later form of the call, where it is enabled."""
+    """Pass the CAPTCHA by the later form of the call, if it is enabled."""
     if not emulator_of(request).settings.unblock_get:
         raise ApiError(405, NOT_SUPPORTED, "Method not allowed", headers={"Allow": "POST"})
     token = request.query_params.get("token")

@@ -94,7 +94,7 @@ async def revoke(request: Request, caller: SettledCallerOf) -> Response:
 
 @router.get("/download-info/{id}")
 async def download_info(request: Request, visitor: VisitorOf) -> Response:
-    """Show what a recipient sees first, also of a share that is closed or wants a PIN."""
+    """Show what a recipient sees first, also of a share that is closed or needs a PIN."""
     emulator = emulator_of(request)
     share = emulator.shares.get(request.path_params["id"])
     emulator.share_access.check_visitor(share, visitor)
@@ -204,7 +204,7 @@ async def login_pin(request: Request, visitor: VisitorOf) -> Response:
 def enter_pin(request: Request, visitor: Visitor, share: Share, pin: str) -> Response:
     """Enter the PIN of a share or a quicklink.
 
-    :return: an empty answer; a stranger gets a token in its header ``X-Auth-Token``.
+    :return: an empty response; a stranger gets a token in its header ``X-Auth-Token``.
     """
     token = emulator_of(request).share_access.login_pin(share, visitor, pin)
     answer = empty_response()

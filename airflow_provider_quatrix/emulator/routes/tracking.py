@@ -1,4 +1,4 @@
-"""The calls that tell what became of shares, and what people did."""
+"""The calls for shares, downloads and the activity log."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ async def all_shares(request: Request, caller: SettledCallerOf) -> Response:
 
 @router.get("/{id}")
 async def shares_of_one(request: Request, caller: SettledCallerOf) -> Response:
-    """List the shares of one user. Declared after the calls whose names look like an id."""
+    """List the shares of one user. Declared after the calls whose names look like ids."""
     date = parameters.parse(WantedDate, request.query_params).date
     found = _tracking(request).shares(caller.user, request.path_params["id"], date)
     return json_response([_shown(share) for share in found])
@@ -180,7 +180,7 @@ def _shown(share: Share) -> dict[str, Any]:
 
 @inbox_router.get("")
 async def inbox(request: Request, caller: SettledCallerOf) -> Response:
-    """Show a page of the shares that the caller has got."""
+    """Show a page of the shares that the caller has received."""
     wanted = parameters.parse(WantedPage, request.query_params)
     return json_response(
         [

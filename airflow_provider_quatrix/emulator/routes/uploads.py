@@ -84,7 +84,7 @@ def _key(upload: Upload) -> Response:
 
 @api_router.get("/upload/finalize/{key}")
 async def finalize(request: Request) -> Response:
-    """End an upload. Where a recipient returns a file, the key is enough, without credentials."""
+    """End an upload. If a recipient returns a file, the key is enough, without credentials."""
     files = emulator_of(request).files
     key = request.path_params["key"]
     if files.uploads.is_returned(key):
@@ -155,7 +155,7 @@ async def _receive(request: Request, upload: Upload, pieces: AsyncIterator[bytes
             except ApiError as error:
                 refusal = error
                 continue
-            # Writing to the page cache is faster than handing over to a thread.
+            # Writing to the page cache is faster than using another thread.
             uploads.write(upload, writer, piece, offset)
             offset += len(piece)
             if speed is not None:
@@ -181,7 +181,7 @@ async def multipart(request: Request) -> Response:
     if caller is not None:
         user: User | None = caller.user
     else:
-        # The key tells no more than whose file it is.
+        # The key reveals only whose file it is.
         user = None if upload.share_id is not None else emulator_of(request).accounts.find(upload.node.owner)
     _log(request, upload, user)
     return json_response(upload.node.id)

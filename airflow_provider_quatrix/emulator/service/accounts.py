@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PIN_LENGTH = 5
 CODE_MEMORY_SECONDS = 600.0
-"""Later the same six digits can be another code."""
+"""After more steps the same six digits can be another code."""
 
 ACCOUNT_ID = str(uuid.uuid5(uuid.NAMESPACE_DNS, "emulator.quatrix.example"))
 
@@ -41,7 +41,7 @@ def stable_id(*parts: str) -> str:
 
 @dataclass(frozen=True)
 class UserSpec:
-    """A user as a test describes one.
+    """A user as a test describes it.
 
     :param email: the login; upper and lower case do not differ.
     :param totp_secret: base32 secret of a user with a second factor by app.
@@ -89,13 +89,13 @@ class UserSpec:
 
 
 def same_text(one: str, other: str) -> bool:
-    """Compare secrets, in a time that does not tell where they differ."""
-    # JSON can hold lone surrogates, which UTF-8 cannot encode.
+    """Compare secrets, in a time that does not reveal where they differ."""
+    # JSON can contain lone surrogates, which UTF-8 cannot encode.
     return hmac.compare_digest(one.encode(errors="surrogatepass"), other.encode(errors="surrogatepass"))
 
 
 class _Totp(pyotp.TOTP):
-    """Codes from a secret of any length: many services hand out 80 bits, which pyotp refuses."""
+    """Codes from a secret of any length: many services use 80 bits, which pyotp refuses."""
 
     def byte_secret(self) -> bytes:
         """Decode the secret; blanks in it, its case and its padding do not matter."""
@@ -114,10 +114,10 @@ def _check_totp_secret(secret: str) -> None:
 
 @dataclass(frozen=True)
 class ApiKeySpec:
-    """An API key as a test describes one.
+    """An API key as a test describes it.
 
     :param key: the secret of the Bearer header.
-    :param email: whose key it is.
+    :param email: the key's user.
     :param status: ``A`` active, ``D`` deactivated.
     """
 
@@ -148,12 +148,12 @@ class ApiKey:
 
     @property
     def id(self) -> str:
-        """A UUID that tells nothing of the key to those who do not know it."""
+        """A UUID that reveals nothing of the key to those who do not know it."""
         return stable_id("api-key", self.spec.key)
 
     @property
     def owner(self) -> str:
-        """The key of the user whose it is."""
+        """The key under which the user is found."""
         return self.spec.email.casefold()
 
 
@@ -254,7 +254,7 @@ class Accounts:
         return user
 
     def add_user(self, spec: UserSpec) -> User:
-        """Add a user, or change an existing one, whose sessions, blocks and counts stay."""
+        """Add a user, or change an existing one. Sessions, blocks and counts stay."""
         user = self._users.setdefault(spec.key, User(spec, self._context.clock.now()))
         user.spec = spec
         return user

@@ -36,7 +36,7 @@ LONGEST_LOG = 100_000
 class Entry:
     """What somebody did.
 
-    :param owner: key of the user in whose account it happened, who may see it as well as who did it.
+    :param owner: key of the user in whose account it happened. That user and the one who did it may see it.
     :param duration: seconds.
     """
 
@@ -76,11 +76,11 @@ class Activity:
         began: float | None = None,
         share_id: str | None = None,
     ) -> None:
-        """Remember what somebody did.
+        """Record what somebody did.
 
         :param owner: key of the user in whose account it happened.
         :param began: when it began; just now when None.
-        :param share_id: the share that it is about.
+        :param share_id: the share, if it is about one.
         """
         now = self._context.now
         duration = 0.0 if began is None else round(now - began, 6)
@@ -92,7 +92,7 @@ class Activity:
     def add_files(
         self, actor: Actor, action: Action, files: list[dict[str, Any]], *, owner: str, began: float | None = None
     ) -> None:
-        """Remember what somebody did to files.
+        """Record what somebody did to files.
 
         :param files: as :func:`files_payload` shows them.
         :param owner: key of the user whose files they are.

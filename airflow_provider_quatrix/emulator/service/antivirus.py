@@ -1,4 +1,4 @@
-"""The virus check of files, which finds what a control call tells it."""
+"""The virus check of files. A control call sets its results."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ CheckState = Literal["infected", "checking"]
 
 
 def state_of(node: Node, now: float) -> CheckState | None:
-    """Tell what the virus check says of a file or folder.
+    """Return the result of the virus check for a file or folder.
 
-    :return: ``infected``, ``checking``, or None for clean; of a folder the worst of what is in it.
+    :return: ``infected``, ``checking``, or None for clean; for a folder the worst result of its content.
     """
     found: CheckState | None = None
     for one in node.walk():
@@ -26,7 +26,7 @@ def state_of(node: Node, now: float) -> CheckState | None:
 
 
 def shown(node: Node, settings: EmulatorSettings, now: float) -> str | None:
-    """Tell what the virus check says of a file, as the service puts it.
+    """Return the result of the virus check for a file, in the service's words.
 
     :return: None for clean, and for folders.
     """

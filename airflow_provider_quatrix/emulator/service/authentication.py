@@ -44,7 +44,7 @@ class Authentication:
         return Caller(session.user, session)
 
     def recognise(self, session_id: str | None, api_key: str | None) -> Caller | None:
-        """Find out who moves file content where no credentials are needed, and keep their session alive.
+        """Find out who moves file content in a call that needs no credentials, and keep their session alive.
 
         :return: the caller; None without a usable session or key.
         """
@@ -59,7 +59,7 @@ class Authentication:
         return Caller(session.user, session)
 
     def logout(self, session_id: str | None, api_key: str | None) -> Caller | None:
-        """End a session; a waiting or blocked one as well. With an API key nothing ends.
+        """End a session; also a waiting or blocked one. With an API key nothing ends.
 
         :return: who it was; None when there was no session.
         :raises ApiError: for an unknown key, or when logout is not exempt from a block.

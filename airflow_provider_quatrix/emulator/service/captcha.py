@@ -25,12 +25,12 @@ class Captcha:
         self._used_tokens.clear()
 
     def is_blocked(self, session: Session) -> bool:
-        """Tell whether a session waits for a CAPTCHA, by its own block or its user's."""
+        """Return whether a session waits for a CAPTCHA, by its own block or its user's."""
         covers = session.by_refusal or self._context.settings.captcha_blocks_live_sessions
         return session.blocked or (session.user.blocked and covers)
 
     def refused_login(self, session: Session) -> ApiError:
-        """Make and count the refusal of a blocked login, which hands out a session to lift the block with."""
+        """Make and count the refusal of a blocked login, which returns a session for lifting the block."""
         session.by_refusal = True
         self._context.counters.captcha_logins += 1
         return self._refusal(session.id)

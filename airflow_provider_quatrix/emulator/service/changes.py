@@ -1,4 +1,4 @@
-"""What happened to files and folders, as ``file/diff`` tells it."""
+"""What happened to files and folders, for ``file/diff``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_LOG = 100_000
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a file or folder, with what it was like after it.
+    """A change of a file or folder, and its state after it.
 
     :param places: ids of the object and of all folders that it was or is in.
     """
@@ -40,9 +40,9 @@ class Changes:
         self._changes: deque[Change] = deque(maxlen=LONGEST_LOG)
 
     def add(self, node: Node, action: ChangeAction, before: Node | None = None) -> None:
-        """Remember a change.
+        """Record a change.
 
-        :param before: the folder that the object was in; None when it is the one of now.
+        :param before: the folder that the object was in; None when it is still there.
         """
         above = [*node.way_up(), *(() if before is None else before.way_up())]
         self._changes.append(

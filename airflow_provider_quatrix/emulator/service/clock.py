@@ -1,4 +1,4 @@
-"""The emulator's clock: wall time plus what a test has advanced it by."""
+"""The emulator's clock: wall time plus the time by which a test has advanced it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Clock:
         """The time for the ``Date`` header.
 
         It is the emulator's time, so that a client that computes ages from ``Date`` agrees with the emulator. The
-        text is made once per second, since every answer carries it.
+        text is made once per second, as every response contains it.
         """
         second = int(self.now())
         if self._date[0] != second:

@@ -124,7 +124,7 @@ class Contacts:
         """Delete contacts; unknown ids are left out.
 
         :return: the ids of what was deleted.
-        :raises ApiError: 404 when none is known, 403 when one is not the user's; nothing has happened then.
+        :raises ApiError: 404 when none is known, 403 when one is not the user's; then nothing has changed.
         """
         visible = {contact.id: contact for contact in self.visible(user)}
         known = [visible[contact_id] for contact_id in dict.fromkeys(ids) if contact_id in visible]
@@ -180,6 +180,6 @@ class Contacts:
             raise bad_parameter("groups", "names an unknown group")
         key = wanted.email.casefold()
         taken = {contact.key for contact in self.visible(user) if old is None or contact.id != old.id}
-        # A contact may have become a user since, who must not be in its own way.
+        # A contact may have become a user since. Such a user must not count as taking the contact's address.
         if key in taken or (self._accounts.find(key) is not None and (old is None or key != old.key)):
             raise ApiError(400, CONTACT_EXISTS, "Email is already taken")

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """The settings, the clock and the counters of now."""
+    """The present settings, clock and counters."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self.clock = Clock()
         self.reset(settings)
 
     def reset(self, settings: EmulatorSettings) -> None:
-        """Start again: clock right, counters zero."""
+        """Start again: clock at wall time, counters zero."""
         self.settings = settings
         self.clock.reset()
         self.counters = Counters()

@@ -30,12 +30,12 @@ class Counters:
     :param sessions_expired: sessions that ended by time.
     :param logouts: sessions that ended by logout.
     :param unauthorized: calls refused for a missing, unknown or expired session or key.
-    :param upload_bytes: bytes of file content received, those of cut and repeated chunks included.
+    :param upload_bytes: bytes of file content received, including cut and repeated chunks.
     :param download_bytes: bytes of file content sent.
     :param shares: shares, quicklinks and file requests that were made.
     :param share_downloads: shared files that were downloaded, each time counted.
     :param mails: e-mails that would have been sent.
-    :param faults: injected faults that struck.
+    :param faults: injected faults that occurred.
     :param requests: all requests except those to the control calls and the page.
     :param by_call: requests per method and path, ids replaced by their parameter's name.
     """
@@ -77,7 +77,7 @@ class RecentCalls:
         self._calls: deque[dict[str, Any]] = deque(maxlen=RECENT_CALLS)
 
     def add(self, call: dict[str, Any]) -> None:
-        """Remember a call."""
+        """Record a call."""
         self._calls.appendleft(call)
 
     def as_list(self) -> list[dict[str, Any]]:

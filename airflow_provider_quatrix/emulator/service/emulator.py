@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 
 class Emulator:
-    """The service, which can return to its start.
+    """The service, which can return to its initial state.
 
-    :param settings: how to behave, and what a reset returns to.
+    :param settings: how to behave, also after a reset.
     :param users: who exists, now and after a reset.
     :param api_keys: keys that exist, now and after a reset.
-    :param data_dir: where the contents of files are kept; where the system has its temporary files when None.
+    :param data_dir: folder for the contents of files; None for the system's temporary folder.
     """
 
     def __init__(
@@ -123,12 +123,12 @@ class Emulator:
         users: Iterable[UserSpec] | None = None,
         api_keys: Iterable[ApiKeySpec] | None = None,
     ) -> None:
-        """Return to the start.
+        """Return to the initial state.
 
-        :param settings: what shall differ from the settings of the start.
-        :param users: users instead of those of the start.
-        :param api_keys: keys instead of those of the start; keys of the start whose user is gone go too.
-        :raises ValueError: for unsuitable settings, or a key without a user; nothing has changed then.
+        :param settings: changes to the initial settings.
+        :param users: users instead of the initial ones.
+        :param api_keys: keys instead of the initial ones; initial keys without a user are removed.
+        :raises ValueError: for unsuitable settings, or a key without a user; then nothing has changed.
         """
         start_settings, start_users, start_keys = self._start
         new_settings = start_settings.replace(**(settings or {}))
@@ -154,9 +154,9 @@ class Emulator:
         self.faults.clear(new_settings.random_seed)
 
     def as_dict(self) -> dict[str, Any]:
-        """Show what tests and the page see.
+        """Return what tests and the page see.
 
-        :return: values that JSON can carry; no password, PIN, TOTP secret or API key.
+        :return: values that JSON can represent; no password, PIN, TOTP secret or API key.
         """
         sessions = self.sessions.all()
         users = self.accounts.users

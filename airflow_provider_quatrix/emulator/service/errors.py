@@ -20,7 +20,7 @@ NOT_AUTHORIZED = "Not authorized"
 
 
 class UnknownObjectError(LookupError):
-    """A control call named something that does not exist."""
+    """A control call named an object that does not exist."""
 
 
 class ApiError(Exception):
@@ -45,7 +45,7 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def body(self) -> bytes:
-        """The ErrorModel as it goes over the wire."""
+        """The ErrorModel as it is sent."""
         return error_body(self.code, self.msg, self.details)
 
 
@@ -76,6 +76,6 @@ def missing_parameter(name: str) -> ApiError:
 def not_found(what: str = "object") -> ApiError:
     """The refusal of an unknown id or path.
 
-    :param what: what was looked for.
+    :param what: the kind of object.
     """
     return ApiError(404, NOT_FOUND, f"No such {what}")

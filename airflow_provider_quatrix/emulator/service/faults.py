@@ -23,16 +23,16 @@ class Fault:
     :param method: HTTP method; None for all.
     :param times: how many calls it affects; None for all.
     :param after: how many matching calls pass first.
-    :param probability: how likely it affects a matching call; None for always.
-    :param status: status of the answer; 200 when only ``body`` is given.
-    :param headers: headers of the answer, or further headers of the emulator's own.
-    :param body: body of the answer; anything but text is sent as JSON. None: see the setting ``fault_body``.
+    :param probability: how likely it is to affect a matching call; None for always.
+    :param status: status of the response; 200 when only ``body`` is given.
+    :param headers: headers of the response, or further headers of the emulator's own.
+    :param body: body of the response; anything but text is sent as JSON. None: see the setting ``fault_body``.
     :param delay: seconds of real time to wait first.
-    :param cut: ``connection`` closes the connection instead of an answer; ``body`` sends all headers and half of the
+    :param cut: ``connection`` closes the connection instead of a response; ``body`` sends all headers and half of the
         body, then closes; ``request`` closes while the body of the request comes in, of which a part takes effect.
     :param after_bytes: for ``body``: how much of it is sent, half when None; for ``request``: how much of its body
         gets through, nothing when None.
-    :param execute_anyway: whether the call takes effect although its answer is lost.
+    :param execute_anyway: whether the call takes effect although its response is lost.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -66,7 +66,7 @@ class Fault:
 
     @property
     def answers(self) -> bool:
-        """Whether the fault makes the answer itself."""
+        """Whether the fault makes the response itself."""
         return self.status is not None or self.body is not None
 
     def as_dict(self) -> dict[str, Any]:

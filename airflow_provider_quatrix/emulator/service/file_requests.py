@@ -46,11 +46,11 @@ class FileRequests:
         self._shares = shares
 
     def create(self, user: User, wanted: NewRequest, address: str) -> tuple[Share, str | None]:
-        """Make a request. A job tells the recipients, if that is wanted.
+        """Make a request. A job notifies the recipients, if that is wanted.
 
         :param address: where the call comes from.
         :return: the request, and the id of the job.
-        :raises ApiError: for whatever is wrong with the description; nothing has happened then.
+        :raises ApiError: when the description is invalid; then nothing has changed.
         """
         now, days, owner = self._context.now, self._context.settings.request_days, user.spec.key
         share = Share(
@@ -77,10 +77,10 @@ class FileRequests:
     def send(self, share: Share, message: str, address: str) -> str:
         """Send the e-mails of a request once more, by a job.
 
-        :param message: instead of the one of the request; that one when empty.
+        :param message: the new message; when empty, that of the request.
         :param address: where the call comes from.
         :return: the id of the job.
-        :raises ApiError: when it is no request, or the message is too long.
+        :raises ApiError: when it is not a request, or the message is too long.
         """
         if share.kind != "request":
             raise bad_parameter("id", "is no file request")

@@ -35,7 +35,7 @@ DAY_SECONDS = 86400.0
 class Resolve:
     """What happens when a name is taken.
 
-    :param count: whether to take a free name by counting; else the call fails.
+    :param count: whether to take a free name with a number; otherwise the call fails.
     :param overwrite: whether to replace the object of that name.
     """
 
@@ -46,7 +46,7 @@ class Resolve:
 class Files:
     """Files and folders of all users, with uploads, download links and jobs. An ``owner`` is the key of a user.
 
-    :param folder: where contents are kept; where the system has its temporary files when None.
+    :param folder: for the contents; None for the system's temporary folder.
     """
 
     def __init__(self, context: Context, folder: str | Path | None = None) -> None:
@@ -61,7 +61,7 @@ class Files:
 
     @property
     def settings(self) -> EmulatorSettings:
-        """The settings of now."""
+        """The present settings."""
         return self._context.settings
 
     @property
@@ -124,9 +124,9 @@ class Files:
         """Find the folder for a new object.
 
         :param node_id: from the request; the home folder when empty.
-        :param parameter: what to call it in a refusal.
+        :param parameter: its name in a refusal.
         :return: a folder outside the Trash that may be changed.
-        :raises ApiError: when there is none such.
+        :raises ApiError: when there is none.
         """
         node = self.get(owner, node_id) if node_id else self.home(owner)
         if node.is_file:
@@ -221,7 +221,7 @@ class Files:
     def copy(self, node: Node, folder: Node, name: str, resolve: Resolve, modified: float | None = None) -> Node:
         """Copy an object, with all that is in it.
 
-        :param modified: modification time of the copy; that of the object when None.
+        :param modified: modification time of the copy; None for that of the object.
         :raises ApiError: when it is not possible.
         """
         self._check_not_below(node, folder)
@@ -291,8 +291,8 @@ class Files:
     def delete(self, nodes: Iterable[Node], *, permanently: bool) -> None:
         """Put objects into the Trash, or remove those for good that are in it.
 
-        :param permanently: whether to do without the Trash.
-        :raises ApiError: when one of them may not be deleted; then nothing has happened.
+        :param permanently: whether to skip the Trash.
+        :raises ApiError: when one of them may not be deleted; then nothing has changed.
         """
         nodes = list(nodes)
         self._check_movable(nodes)

@@ -28,7 +28,7 @@ class Job:
 
 
 class Jobs:
-    """The jobs since the last reset. They run when files are next looked at."""
+    """The jobs since the last reset. They run at the next call that reads files."""
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []

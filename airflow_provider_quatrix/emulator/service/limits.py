@@ -90,7 +90,7 @@ class Limits:
             raise self._too_many("Too many calls", wait)
 
     def logins_in_window(self, name: str) -> int:
-        """Count the logins of a user that still matter."""
+        """Count the logins of a user in the present window."""
         context = self._context
         return self._logins.count(name, context.clock.now() - context.settings.login_window_seconds)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Link:
     """A permission to read objects.
 
-    :param owner: key of the user it is good for.
+    :param owner: key of the user who may use it.
     """
 
     owner: str
@@ -38,7 +38,7 @@ class Links:
     def add(self, owner: str, nodes: Sequence[Node]) -> str:
         """Make a link.
 
-        :param owner: key of the user it is good for.
+        :param owner: key of the user who may use it.
         """
         link_id = str(uuid.uuid4())
         self._links[link_id] = Link(owner, tuple(nodes), self._context.now)
@@ -47,7 +47,7 @@ class Links:
     def use(self, owner: str, link_id: str) -> tuple[Node, ...]:
         """Follow a link.
 
-        :param owner: key of the user who does.
+        :param owner: key of the user who follows it.
         :raises ApiError: 404 when the link is unknown, another user's, or too old, or an object is gone.
         """
         settings = self._context.settings

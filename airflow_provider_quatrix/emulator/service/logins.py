@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Logins:
-    """Opens sessions for whoever knows password and second factor."""
+    """Opens sessions for callers with the right password and second factor."""
 
     def __init__(
         self, context: Context, accounts: Accounts, sessions: Sessions, captcha: Captcha, limits: Limits

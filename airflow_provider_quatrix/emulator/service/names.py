@@ -1,4 +1,4 @@
-"""Which names objects may have, and how a free one is found."""
+"""Which names objects may have, and how a free name is found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def checked_name(name: str, settings: EmulatorSettings, parameter: str = "name")
     """Check a name.
 
     :param settings: how long names may be, and what becomes of spaces at their end.
-    :param parameter: what to call it in a refusal.
+    :param parameter: its name in a refusal.
     :return: the name that the object gets.
     :raises ApiError: 400 when no object may have it.
     """
@@ -41,7 +41,7 @@ def checked_name(name: str, settings: EmulatorSettings, parameter: str = "name")
 
 
 def free_name(name: str, taken: Container[str], *, is_file: bool) -> str:
-    """Find a free name by counting: next to ``test.pgp`` it becomes ``test(1).pgp``.
+    """Find a free name with a number: if ``test.pgp`` is taken, it becomes ``test(1).pgp``.
 
     :param taken: names that are in use.
     :param is_file: whether the name may have an extension; a leading dot starts none.

@@ -1,4 +1,4 @@
-"""The shapes in which the API shows an object."""
+"""The forms in which the API shows an object."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def listed(nodes: Iterable[Node], settings: EmulatorSettings) -> list[Node]:
 
 
 def size_of(node: Node, settings: EmulatorSettings) -> int:
-    """The size that metadata tell.
+    """The size in metadata.
 
-    :param settings: how wrong it shall be.
+    :param settings: how wrong it is.
     :return: bytes of a file, the number of direct children of a folder.
     """
     if node.is_file:
@@ -63,7 +63,7 @@ def entry(node: Node, settings: EmulatorSettings) -> dict[str, Any]:
 def metadata(node: Node, settings: EmulatorSettings, *, content: bool = False) -> dict[str, Any]:
     """An object by itself.
 
-    :param content: whether to show what a folder holds.
+    :param content: whether to show the content of a folder.
     :return: the members of ``FileMetadataGetResp``.
     """
     children = listed(node.children.values(), settings) if content else []
@@ -86,7 +86,7 @@ def renamed(node: Node, old_name: str, settings: EmulatorSettings) -> dict[str, 
 
 
 def info(node: Node, owner: dict[str, Any], settings: EmulatorSettings, now: float) -> dict[str, Any]:
-    """All about an object.
+    """Everything about an object.
 
     :param now: the emulator's time.
     :return: the members of ``FileInfoResp``.

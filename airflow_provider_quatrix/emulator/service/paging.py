@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Page:
     """Which part of a list is wanted.
 
-    :param id: of the item from which it goes on; None for the beginning.
+    :param id: of the item from which to continue; None for the beginning.
     :param limit: how many items.
     :param begin: earliest time, in whole seconds.
     :param end: latest time; None for no end.
@@ -51,9 +51,9 @@ def page_of(
 
 
 def _beside(items: list[T], at: int, settings: EmulatorSettings) -> list[T]:
-    """Return the items that a page with an id is about.
+    """Return the items that a page with an id refers to.
 
-    :param at: where the one with that id is.
+    :param at: the position of the item with that id.
     """
     if settings.paging_id == "alone":
         return items[at : at + 1]

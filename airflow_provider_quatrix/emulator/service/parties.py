@@ -1,4 +1,4 @@
-"""People as shares name them: users, contacts and visitors."""
+"""People in shares: users, contacts and visitors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Party:
 
     @property
     def key(self) -> str:
-        """The e-mail in lower case, by which people are told apart."""
+        """The e-mail in lower case, which identifies people."""
         return self.email.casefold()
 
     def as_dict(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class Actor:
 
     :param email: None for a stranger.
     :param user_id: None for a stranger.
-    :param address: where it came from.
+    :param address: IP address.
     """
 
     email: str | None
@@ -51,10 +51,10 @@ class Actor:
 
 
 def actor_of(user: User | None, address: str) -> Actor:
-    """Name who did something.
+    """Return who did something.
 
     :param user: None for a stranger.
-    :param address: where it came from.
+    :param address: IP address.
     """
     if user is None:
         return Actor(None, None, None, address)
@@ -62,7 +62,7 @@ def actor_of(user: User | None, address: str) -> Actor:
 
 
 def party_of(user: User) -> Party:
-    """Name a user."""
+    """Return a user as a party."""
     return Party(user.id, user.spec.email, user.name)
 
 
@@ -71,9 +71,9 @@ class Visitor:
     """Who makes a call that shares allow to strangers.
 
     :param user: None for a stranger.
-    :param token: by what the emulator remembers that a PIN was entered: session id, key of a user, token of a guest;
-        None for a stranger of whom nothing is remembered.
-    :param address: where the call comes from.
+    :param token: identifies somebody who has entered a PIN: session id, key of a user, or token of a guest; None for a
+        stranger without one.
+    :param address: IP address of the caller.
     """
 
     user: User | None

@@ -25,7 +25,7 @@ class Membership:
     """What a user may do in a project.
 
     :param operations: bit mask whose meaning is not published.
-    :param notify: whether the user wants to be told of changes.
+    :param notify: whether the user wants to be notified of changes.
     """
 
     user_id: str
@@ -74,7 +74,7 @@ class Projects:
     def get(self, user: User, project_id: str, *, change: bool = False) -> Project:
         """Find a project.
 
-        :param change: whether it shall be changed, which only its owner may do.
+        :param change: whether it will be changed, which only its owner may do.
         :raises ApiError: 404 when the user sees none, 403 when it is not the user's to change.
         """
         for project in self.visible(user):
@@ -88,7 +88,7 @@ class Projects:
         """Make a project of a folder.
 
         :param name: the name to give the folder.
-        :raises ApiError: when that is not possible; nothing has happened then.
+        :raises ApiError: when that is not possible; then nothing has changed.
         """
         node = self._files.get(user.spec.key, file_id)
         if node.kind != "D" or node.is_fixed or any(above.kind == "T" for above in node.way_up()):
@@ -116,14 +116,14 @@ class Projects:
         """Add members, or change what they may do.
 
         :param known: whether they must be members already.
-        :raises ApiError: 404 for an unknown user; nothing has happened then.
+        :raises ApiError: 404 for an unknown user; then nothing has changed.
         """
         members = list(members)
         self._check_users(member.user_id for member in members)
         if known and not all(member.user_id in project.members for member in members):
             raise not_found("user in this project folder")
         owner_id = self._accounts.named(project.node.owner).id
-        # The owner is no member, whatever the call says.
+        # The owner is not a member, whatever the call says.
         project.members.update({member.user_id: member for member in members if member.user_id != owner_id})
 
     def remove_member(self, project: Project, user_id: str) -> bool:

@@ -40,8 +40,8 @@ class Quicklinks:
     def create(self, user: User, wanted: NewQuicklink, address: str) -> Share:
         """Make a quicklink.
 
-        :param address: where the call comes from.
-        :raises ApiError: for whatever is wrong with the description; nothing has happened then.
+        :param address: IP address of the caller.
+        :raises ApiError: when the description is invalid; then nothing has changed.
         """
         now, days = self._context.now, self._context.settings.quicklink_days
         share_type = self._shares.checked_type(user, "P")
@@ -69,7 +69,7 @@ class Quicklinks:
     def get(self, share_id: str) -> Share:
         """Find a quicklink.
 
-        :raises ApiError: 404 when there is none; another share is none.
+        :raises ApiError: 404 when there is none; another kind of share does not count.
         """
         share = self._shares.get(share_id)
         if share.kind != "quicklink":

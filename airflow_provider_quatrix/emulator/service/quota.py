@@ -19,7 +19,7 @@ class Quota:
         self._tree = tree
 
     def used(self) -> int:
-        """Tell how many bytes all users store."""
+        """Return how many bytes all users store."""
         return self._tree.used.total()
 
     def check_space(self, owner: str, more: int) -> None:

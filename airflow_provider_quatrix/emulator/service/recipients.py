@@ -27,7 +27,7 @@ ADDRESS = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Person:
-    """Who acts.
+    """The person who acts.
 
     :param email: None for a stranger.
     :param pin: None for none.
@@ -63,14 +63,14 @@ class Recipients:
         """Find a person, who becomes a user without an account of their own as soon as they act.
 
         :param email: in any case; any address, as everybody may register.
-        :raises ValueError: when it is no address.
+        :raises ValueError: when it is not an address.
         """
         return self._accounts.find(email) or self._accounts.add_user(UserSpec(email, uuid.uuid4().hex, is_contact=True))
 
     def session(self, email: str) -> Session:
         """Open a session of a person, without a login that counts.
 
-        :raises ValueError: when it is no address.
+        :raises ValueError: when it is not an address.
         """
         return self._sessions.open(self.user(email), "ready")
 
@@ -92,7 +92,7 @@ class Recipients:
         return share, visitor
 
     def download(self, share_id: str, person: Person, names: Sequence[str]) -> list[str]:
-        """Download files of a share, all in one; it counts as if the bytes had moved.
+        """Download files of a share, all in one; it counts as if the bytes had been moved.
 
         :param names: of the files; all when there is none.
         :return: the names of what was downloaded.

@@ -95,7 +95,7 @@ class Returns:
         """Begin to upload a file. It exists at once, and is empty.
 
         :param parent_id: the folder of the share, or one that was made for it; the former when empty.
-        :param size: bytes that the file shall have; None when not told.
+        :param size: bytes that the file will have; None if unknown.
         :raises ApiError: when there is no such folder, or the file does not fit.
         """
         folder = self._place(share, parent_id)
@@ -107,7 +107,7 @@ class Returns:
         return self._files.uploads.begin(node, size, share_id=share.id)
 
     def log_upload(self, upload: Upload, actor: Actor) -> None:
-        """Note in the activity log that a file was uploaded."""
+        """Record in the activity log that a file was uploaded."""
         payload = {"files": files_payload([upload.node])}
         owner, share_id = upload.node.owner, upload.share_id
         self._activity.add(actor, owner, ("files-return", "upload"), payload, began=upload.began, share_id=share_id)
@@ -129,7 +129,7 @@ class Returns:
         """Find the files that are sent.
 
         :param ids: of files and folders that were made for the share.
-        :raises ApiError: 404 for another one, 400 for one that is not complete, and when there are too many.
+        :raises ApiError: 404 for any other file, 400 for an incomplete one, and when there are too many.
         """
         begun = self._begun.get(share.id, _Begun())
         known = {**begun.files, **begun.folders}

@@ -1,4 +1,4 @@
-"""Whether an object answers a search."""
+"""Whether an object matches a search."""
 
 from __future__ import annotations
 

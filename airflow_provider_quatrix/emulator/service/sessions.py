@@ -20,10 +20,10 @@ class Session:
     """A session, live or waiting for something.
 
     :param id: what the client sends as ``X-Auth-Token``.
-    :param stage: ``ready``; ``2FA`` or ``PIN`` while the second factor is missing; ``refused`` when it was handed out
-        by a blocked login with a wrong password.
+    :param stage: ``ready``; ``2FA`` or ``PIN`` while the second factor is missing; ``refused`` when a blocked login
+        with a wrong password returned it.
     :param last_used: when a call was last accepted on it.
-    :param by_refusal: whether a blocked login handed it out and the block has not been lifted since.
+    :param by_refusal: whether a blocked login returned it and the block has not been lifted since.
     :param blocked: whether this one session waits for a CAPTCHA.
     """
 
@@ -59,7 +59,7 @@ class Sessions:
         self._by_id.clear()
 
     def all(self) -> list[Session]:
-        """List the sessions that time has not ended, oldest first."""
+        """List the sessions that have not expired, oldest first."""
         return [session for session_id in list(self._by_id) if (session := self.find(session_id))]
 
     def of(self, user: User) -> list[Session]:
@@ -67,7 +67,7 @@ class Sessions:
         return [session for session in self._by_id.values() if session.user is user]
 
     def find(self, session_id: str | None) -> Session | None:
-        """Find a session, if time has not ended it."""
+        """Find a session that has not expired."""
         session = self._by_id.get(session_id or "")
         if session is not None and self.idle_left(session) <= 0:
             self._context.counters.sessions_expired += 1
@@ -101,7 +101,7 @@ class Sessions:
         return ApiError(401, self._context.settings.unauthorized_code, msg)
 
     def open(self, user: User, stage: Stage) -> Session:
-        """Open a session; the user's oldest ends where there would be too many."""
+        """Open a session; the user's oldest ends if there would be too many."""
         self.all()
         now, limit = self._context.clock.now(), self._context.settings.max_sessions
         if limit is not None and stage != "refused":
@@ -119,11 +119,11 @@ class Sessions:
         self._by_id[session.id] = session
 
     def touch(self, session: Session) -> None:
-        """Note that a session was used just now."""
+        """Record that a session was used just now."""
         session.last_used = self._context.clock.now()
 
     def idle_left(self, session: Session) -> float:
-        """Tell how many seconds a session lasts if nobody uses it."""
+        """Return how many seconds a session lasts if nobody uses it."""
         settings, now = self._context.settings, self._context.clock.now()
         left = session.last_used + settings.idle_seconds - now
         if settings.max_age_seconds is not None:

@@ -30,7 +30,7 @@ class ShareAccess:
         self._guests.clear()
 
     def is_guest(self, token: str | None) -> bool:
-        """Whether a token was handed out to a stranger who entered a PIN."""
+        """Whether a stranger who entered a PIN has received this token."""
         return token in self._guests
 
     def check_visitor(self, share: Share, visitor: Visitor, *, signed_in: bool = False) -> None:
@@ -64,7 +64,7 @@ class ShareAccess:
         """Make sure that somebody may open a share now.
 
         :param signed_in: whether strangers are refused for public shares too.
-        :raises ApiError: when it is somebody else's, closed, or its PIN was not entered.
+        :raises ApiError: when it belongs to somebody else or is closed, or its PIN was not entered.
         """
         self.check_visitor(share, visitor, signed_in=signed_in)
         self.check_open(share)
@@ -75,7 +75,7 @@ class ShareAccess:
         """Enter the PIN of a share.
 
         :return: a token for a stranger, who must send it with further calls; None for others.
-        :raises ApiError: when the share is somebody else's or closed, or the PIN is wrong.
+        :raises ApiError: when the share belongs to somebody else or is closed, or the PIN is wrong.
         """
         self.check_visitor(share, visitor)
         self.check_open(share)

@@ -1,4 +1,4 @@
-"""Downloads of shared files: links, and what is remembered of each download."""
+"""Downloads of shared files: links, and the record of each download."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class ShareLink:
     """A permission to read shared files.
 
-    :param recipient: who asked for it; None when downloads shall not tell.
+    :param recipient: who requested it; None when downloads do not show it.
     """
 
     share: Share
@@ -63,7 +63,7 @@ class ShareDownloads:
     def add(self, share: Share, files: Sequence[SharedFile], visitor: Visitor) -> str:
         """Make a link.
 
-        :param visitor: who asks for it.
+        :param visitor: who requests it.
         """
         link_id = str(uuid.uuid4())
         tracked = share.share_type != "P" or self._context.settings.public_shares_know_users
@@ -90,9 +90,9 @@ class ShareDownloads:
         return link
 
     def record(self, link: ShareLink, address: str, began: float) -> None:
-        """Remember a complete download of the files of a link.
+        """Record a complete download of the files of a link.
 
-        :param address: where it went.
+        :param address: IP address of the recipient.
         :param began: when it began.
         """
         now, actor = self._context.now, actor_of(link.recipient, address)

@@ -1,4 +1,4 @@
-"""Shares: what they hold, how they are made and revoked."""
+"""Shares: their content, and how they are made and revoked."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Download:
     """A download of a shared file.
 
     :param duration: seconds.
-    :param recipient: e-mail of who did it; None when nobody knows.
+    :param recipient: e-mail of the person who did it; None if unknown.
     """
 
     address: str
@@ -53,7 +53,7 @@ class SharedFile:
     """A file or folder in a share.
 
     :param id: not the id of the file.
-    :param name: what to call it when it is gone.
+    :param name: its name once the file is gone.
     """
 
     id: str
@@ -68,7 +68,7 @@ class SharedFile:
         return cls(str(uuid.uuid4()), node, node.name, node.total())
 
     def refresh(self) -> None:
-        """Learn name and size of now."""
+        """Update name and size."""
         self.name, self.size = self.node.name, self.node.total()
 
 
@@ -79,8 +79,8 @@ class Share:
     :param owner: key of the user in whose home the files are.
     :param folder: where the files are, or where requested files go.
     :param expires: 0 for never.
-    :param pin: None when everybody who may open it needs none.
-    :param request_auth: whether files can only be returned by who is signed in.
+    :param pin: None when no PIN is needed.
+    :param request_auth: whether only signed-in people can return files.
     :param replied: keys of those who returned files.
     """
 
@@ -117,7 +117,7 @@ class Share:
         return self.return_files or self.kind == "request"
 
     def is_expired(self, now: float) -> bool:
-        """Whether its time is over."""
+        """Whether it has expired."""
         return 0 < self.expires <= now
 
     def is_for(self, key: str | None) -> bool:
@@ -174,10 +174,10 @@ class Shares:
     # Making
 
     def create(self, user: User, wanted: NewShare, address: str) -> Share:
-        """Make a share, and tell the recipients if that is wanted.
+        """Make a share, and notify the recipients if that is wanted.
 
-        :param address: where the call comes from.
-        :raises ApiError: for whatever is wrong with the description; nothing has happened then.
+        :param address: IP address of the caller.
+        :raises ApiError: when the description is invalid; then nothing has changed.
         """
         share_type = self.checked_type(user, wanted.share_type)
         share = Share(
@@ -218,9 +218,9 @@ class Shares:
         self._context.counters.shares += share.kind != "reply"
 
     def log(self, share: Share, action: Action, address: str) -> None:
-        """Note in the activity log what the sender did with a share.
+        """Record in the activity log what the sender did with a share.
 
-        :param address: where the call came from.
+        :param address: IP address of the caller.
         """
         sender = share.sender
         payload = {
@@ -234,7 +234,7 @@ class Shares:
     def tell_recipients(self, share: Share, address: str) -> None:
         """Send the recipients an e-mail each.
 
-        :param address: where the call comes from.
+        :param address: IP address of the caller.
         """
         if not self._context.settings.share_mails:
             return
@@ -279,7 +279,7 @@ class Shares:
     def checked_recipients(self, user: User, ids: Sequence[str], parameter: str) -> tuple[Party, ...]:
         """Find the recipients of a share.
 
-        :param parameter: what to call them in a refusal.
+        :param parameter: their name in a refusal.
         :return: each once.
         :raises ApiError: 404 for an unknown one, 400 when there is none.
         """
@@ -311,7 +311,7 @@ class Shares:
         return [SharedFile.of(node) for node in nodes]
 
     def file_limit(self, owner: str) -> int | None:
-        """Tell how many files a share may have.
+        """Return how many files a share may have.
 
         :param owner: key of its user.
         """
@@ -361,9 +361,9 @@ class Shares:
     def revoke(self, share: Share, address: str) -> int:
         """End a share.
 
-        :param address: where the call comes from.
-        :return: the status of the answer.
-        :raises ApiError: when it has ended before, if the settings want that.
+        :param address: IP address of the caller.
+        :return: the status of the response.
+        :raises ApiError: when it has ended before, if the settings say so.
         """
         if not share.revoked:
             share.revoked = True

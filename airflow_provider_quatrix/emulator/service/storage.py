@@ -49,7 +49,7 @@ class Content:
 
         :param end: byte after the last one; the end of the content when None.
         :param size: bytes of a piece, at most 1 MiB.
-        :return: the pieces; they end early where the file has become shorter.
+        :return: the pieces; they end early if the file has become shorter.
         """
         return self.open().blocks(start, self.size if end is None else end, size)
 
@@ -64,7 +64,7 @@ class Reader:
         """Read some bytes.
 
         :param size: how many, at most 1 MiB.
-        :return: the bytes; fewer where the file has become shorter.
+        :return: the bytes; fewer if the file has become shorter.
         """
         if self._fd is not None:
             return os.pread(self._fd, size, offset)
@@ -76,7 +76,7 @@ class Reader:
 
         :param end: byte after the last one.
         :param size: bytes of a piece, at most 1 MiB.
-        :return: the pieces; they end early where the file has become shorter.
+        :return: the pieces; they end early if the file has become shorter.
         """
         with self:
             while start < end and (block := self.read(start, min(size, end - start))):
@@ -125,7 +125,7 @@ class Writer:
 class Storage:
     """All contents, in a temporary folder that is made with the first of them.
 
-    :param folder: where to make it; where the system has its temporary files when None.
+    :param folder: where to make it; None for the system's temporary folder.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -143,7 +143,7 @@ class Storage:
     def writable(self, content: Content) -> Content:
         """Make sure that a content is on disk and belongs to one file only.
 
-        :return: the same, or a copy in its place.
+        :return: the same, or a copy that replaces it.
         """
         if content.path is not None and content.users == 1:
             return content
@@ -164,7 +164,7 @@ class Storage:
     def resize(self, content: Content, size: int) -> Content:
         """Cut a content, or fill it with zeros.
 
-        :return: the same, or another one in its place.
+        :return: the same, or another one that replaces it.
         """
         if size == 0:
             # A reader of the old bytes keeps them.
@@ -191,7 +191,7 @@ class Storage:
     def _new_path(self) -> Path:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="quatrix-emulator-", dir=self._above))
-            # Without close() too, and at the end of the process.
+            # Also without close(), and at the end of the process.
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         path = self._folder / str(next(self._numbers))
         path.touch()

@@ -8,11 +8,11 @@ from .errors import bad_parameter
 def checked_text(parameter: str, text: str, shortest: int, longest: int) -> str:
     """Check a text.
 
-    :param parameter: what to call it in a refusal.
+    :param parameter: its name in a refusal.
     :param shortest: fewest characters.
     :param longest: most characters.
     :return: the text.
-    :raises ApiError: 400 when it has another length, or holds half of a character.
+    :raises ApiError: 400 when it has another length, or contains half of a character.
     """
     if not shortest <= len(text) <= longest:
         raise bad_parameter(parameter, f"must have {shortest} to {longest} characters")

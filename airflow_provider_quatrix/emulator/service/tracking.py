@@ -18,7 +18,7 @@ DAY_SECONDS = 86400
 
 
 class Tracking:
-    """Shows users what they may see: their own, or that of the whole account if the settings say so."""
+    """Shows users what they may see: their own entries, or, depending on the settings, those of the whole account."""
 
     def __init__(self, context: Context, accounts: Accounts, shares: Shares, activity: Activity) -> None:
         self._context = context
@@ -75,7 +75,7 @@ class Tracking:
         raise not_found("shared file")
 
     def inbox(self, user: User, page: Page) -> list[Share]:
-        """List the shares that a user has got and that are neither revoked nor inactive.
+        """List the shares that a user has received and that are neither revoked nor inactive.
 
         :raises ApiError: 404 for an unknown id in the page.
         """

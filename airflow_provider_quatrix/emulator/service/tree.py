@@ -26,12 +26,12 @@ class Node:
     :param modified: modification time, to the microsecond.
     :param parent: its folder; None for a home.
     :param subtype: what a system folder is for; such a folder stays where it is.
-    :param protected: whether nothing below it, nor itself, may be changed.
+    :param protected: whether neither it nor anything below it may be changed.
     :param unfinished: whether it is a new file whose upload has not been finalized.
     :param unsent: whether a recipient of a share has made it and not sent it yet.
     :param trashed: when it was put into the Trash.
-    :param virus_check: what a control call has told the virus check to say.
-    :param checked_until: until when the virus check is at work.
+    :param virus_check: result of the virus check, as set by a control call.
+    :param checked_until: when the virus check ends.
     """
 
     id: str
@@ -76,7 +76,7 @@ class Node:
         return SEPARATOR + SEPARATOR.join(reversed(names))
 
     def walk(self) -> Iterator[Node]:
-        """The node and all that is in it, folders before their content."""
+        """The node and everything in it, folders before their content."""
         waiting = [self]
         while waiting:
             node = waiting.pop()
@@ -84,7 +84,7 @@ class Node:
             waiting.extend(reversed(node.children.values()))
 
     def total(self) -> int:
-        """How many bytes it takes, with all that is in it."""
+        """How many bytes it takes, including its content."""
         return sum(node.content.size for node in self.walk())
 
 
@@ -133,7 +133,7 @@ class Tree:
         return node
 
     def attach(self, node: Node, parent: Node, name: str) -> Node:
-        """Put an object into a folder, taking it out of the one it is in."""
+        """Put an object into a folder, and remove it from its present one."""
         if node.parent is not None:
             del node.parent.children[node.name]
         node.parent = parent
@@ -159,7 +159,7 @@ class Tree:
     def find(self, folder: Node, path: str) -> Node | None:
         """Resolve a path.
 
-        :param path: names with slashes between; slashes too many do no harm.
+        :param path: names separated by slashes; extra slashes are ignored.
         """
         node: Node | None = folder
         for name in path.split(SEPARATOR):

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChunkRange:
-    """The place of a chunk in its file, as the client tells it.
+    """The place of a chunk in its file, as the client announces it.
 
     :param first: offset of the first byte.
     :param last: offset of the last byte; some clients name the one after it.
-    :param total: bytes of the whole file; None when not told.
+    :param total: bytes of the whole file; None if unknown.
     """
 
     first: int
@@ -37,7 +37,7 @@ class Upload:
 
     :param began: when the key was issued.
     :param last_used: when a chunk was last accepted.
-    :param announced: bytes that the file shall have; None when not told.
+    :param announced: bytes that the file will have; None if unknown.
     :param position: where the next chunk begins if they come in order.
     :param share_id: the share to which a recipient returns the file.
     """
@@ -65,7 +65,7 @@ class Uploads:
     def begin(self, node: Node, announced: int | None = None, *, share_id: str | None = None) -> Upload:
         """Issue a key.
 
-        :param announced: bytes that the file shall have; None when not told.
+        :param announced: bytes that the file will have; None if unknown.
         :param share_id: the share to which a recipient returns the file.
         """
         now = self._context.now
@@ -136,7 +136,7 @@ class Uploads:
     def begin_chunk(self, upload: Upload, given: ChunkRange, length: int | None) -> None:
         """Decide whether a chunk may be sent.
 
-        :param length: bytes of the body; None when not told.
+        :param length: bytes of the body; None if unknown.
         :raises ApiError: 400 when it is refused.
         """
         if self._context.settings.strict_chunks:
@@ -157,7 +157,7 @@ class Uploads:
     def check_growth(self, upload: Upload, end: int) -> None:
         """Make sure that more of a file fits.
 
-        :param end: how many bytes the file shall have at least.
+        :param end: how many bytes the file will have at least.
         :raises ApiError: 400 when it does not fit.
         """
         node = upload.node
@@ -186,7 +186,7 @@ class Uploads:
         """Accept a chunk.
 
         :param end: offset of the byte after its last one.
-        :raises ApiError: 404 when key or file have gone meanwhile.
+        :raises ApiError: 404 when key or file do not exist any more.
         """
         self.get(upload.key)
         upload.last_used = self._context.now

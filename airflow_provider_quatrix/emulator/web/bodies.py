@@ -20,7 +20,7 @@ async def read_json(request: Request, limit: int = MAX_JSON_BYTES) -> Any:
     """Read a JSON body.
 
     :param limit: how many bytes it may have.
-    :raises ApiError: 400 when it is no JSON or far too long.
+    :raises ApiError: 400 when it is not JSON, or too long.
     """
     body = bytearray()
     async for piece in request.stream():
@@ -50,5 +50,5 @@ def json_response(value: object, status: int = 200, headers: dict[str, str] | No
 
 
 def empty_response(status: int = 200) -> Response:
-    """Answer as the service does where it has nothing to say: content type JSON, and no content."""
+    """Answer as the service does if there is nothing to return: content type JSON, and no content."""
     return Response(b"", status, media_type=JSON)

@@ -49,7 +49,7 @@ async def slow_down(size: int, speed: int, transport: asyncio.Transport) -> None
 class ContentResponse(Response):
     """Sends blocks as they are read, and no faster than the client takes them.
 
-    :param emulator: where bytes are counted, and how fast they may go; None for a control call, which does neither.
+    :param emulator: counts the bytes and limits their rate; None for a control call, which needs neither.
     :param name: file name for ``Content-Disposition``.
     :param length: bytes of the body; None when unknown.
     :param content_range: value of ``Content-Range``; then the status is 206.
@@ -86,14 +86,14 @@ class ContentResponse(Response):
         self._sent = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer."""
+        """Send the response."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         transport = scope["state"][TRANSPORT]
         await self._send_blocks(self._blocks, send, transport)
         while self._endless and not transport.is_closing():
             await self._send_blocks(iter((_FILLER,)), send, transport)
         if self._length is not None and self._sent < self._length and not self._endless:
-            # The file became shorter meanwhile: only a cut connection can say so.
+            # The file became shorter in the meantime: only a cut connection can say so.
             transport.close()
             await wait_until_closed(receive)
             return
@@ -113,7 +113,7 @@ class ContentResponse(Response):
             await send({"type": "http.response.body", "body": block, "more_body": True})
             self._sent += len(block)
             if self._sent == self._length:
-                # At once, since a client that knows the length may go on before the answer ends.
+                # At once, since a client that knows the length may continue before the response ends.
                 self._complete(transport)
             if self._emulator is not None:
                 self._emulator.counters.download_bytes += len(block)
@@ -126,7 +126,7 @@ def nodes_response(
 ) -> Response:
     """Answer with a file, or with several objects as a ZIP archive.
 
-    :param done: what to call when all that was asked for was sent; with whether that began at the first byte.
+    :param done: called when everything requested was sent; its argument is whether that began at the first byte.
     """
     settings = emulator.settings
     if len(nodes) != 1 or not nodes[0].is_file:

@@ -23,7 +23,7 @@ Handler = Callable[[Request], Awaitable[Any]]
 def register(router: APIRouter) -> Callable[[str, str], Callable[[Handler], Handler]]:
     """Make a decorator for the control calls of a module.
 
-    :return: a decorator that takes method and path; whatever is wrong with a call is answered as ``{"error": …}``.
+    :return: a decorator that takes method and path; errors are returned as ``{"error": …}``.
     """
 
     def control(method: str, path: str) -> Callable[[Handler], Handler]:
@@ -48,8 +48,8 @@ def register(router: APIRouter) -> Callable[[str, str], Callable[[Handler], Hand
 async def body_of(request: Request) -> Any:
     """Read the body of a control call.
 
-    :return: what it holds; an empty object when there is none.
-    :raises ApiError: when it is no JSON.
+    :return: its content; an empty object when there is none.
+    :raises ApiError: when it is not JSON.
     """
     if request.headers.get("content-length", "0") == "0":
         return {}

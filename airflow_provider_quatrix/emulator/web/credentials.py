@@ -86,7 +86,7 @@ async def require_file_caller(request: Request) -> Caller:
 
 
 async def require_settled_caller(request: Request) -> Caller:
-    """Require a session or an API key for a call that looks at files and is not limited in number.
+    """Require a session or an API key for a call that reads files and has no limit.
 
     :raises ApiError: when there is no usable one.
     """
@@ -96,12 +96,12 @@ async def require_settled_caller(request: Request) -> Caller:
 
 
 def address_of(request: Request) -> str:
-    """Tell where a call comes from."""
+    """Return the IP address of a caller."""
     return request.client.host if request.client is not None else ""
 
 
 def actor_of_call(request: Request, user: User | None) -> Actor:
-    """Name who makes a call, for the activity log.
+    """Return who makes a call, for the activity log.
 
     :param user: None for a stranger.
     """

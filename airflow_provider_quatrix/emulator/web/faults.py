@@ -1,4 +1,4 @@
-"""The answers of injected faults."""
+"""The responses of injected faults."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PAGE = b"<html><head><title>%d</title></head><body><h1>%d</h1><p>The service is
 
 
 def fault_answer(fault: Fault, default: FaultBody) -> tuple[int, RawHeaders, bytes]:
-    """Make the answer of a fault.
+    """Make the response of a fault.
 
-    :param default: the body of a fault that names none.
+    :param default: the body of a fault that has none.
     :return: status, headers besides the fault's own, and body.
     """
     status = fault.status or 200
@@ -40,5 +40,5 @@ def _content(fault: Fault, default: FaultBody, status: int) -> tuple[bytes, byte
 
 
 def raw_headers(fault: Fault) -> RawHeaders:
-    """The fault's own headers as ASGI wants them, with names in lower case."""
+    """The fault's own headers in the form of ASGI, with names in lower case."""
     return [(name.lower().encode(), value.encode()) for name, value in fault.headers.items()]

@@ -33,7 +33,7 @@ PAGES = ("/download/", "/files-return/")
 LOGIN = "/api/1.0/session/login"
 UNKNOWN_PATH = "(unknown)"
 _SLASHES = re.compile("//+")
-"""Doubled slashes, of a client that joins URLs carelessly, count as one."""
+"""Doubled slashes count as one: some clients join URLs carelessly."""
 
 
 class Templates:
@@ -173,11 +173,11 @@ class Middleware:
 
 
 async def _discard(_message: Message) -> None:
-    """Swallow an answer that a fault replaces."""
+    """Swallow a response that a fault replaces."""
 
 
 async def wait_until_closed(receive: Receive) -> None:
-    """Wait until the server has noticed the disconnect; it would complete the answer otherwise."""
+    """Wait until the server has noticed the disconnect; it would complete the response otherwise."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -208,7 +208,7 @@ class _Request:
 
 
 class _Answer:
-    """An answer: adds headers, notes the status, and can cut the body."""
+    """A response: adds headers, notes the status, and can cut the body."""
 
     def __init__(self, send: Send, emulator: Emulator, scope: Scope) -> None:
         self._send = send
@@ -222,7 +222,7 @@ class _Answer:
         self._left: int | None = None
 
     async def send(self, message: Message) -> None:
-        """Pass on a message of the answer."""
+        """Pass on a message of the response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             names = {name for name, _ in self.more_headers}
@@ -257,7 +257,7 @@ class _Answer:
         self._transport().abort()
 
     async def cut_connection(self, receive: Receive) -> None:
-        """Close the connection without an answer."""
+        """Close the connection without a response."""
         self.abort()
         await wait_until_closed(receive)
 

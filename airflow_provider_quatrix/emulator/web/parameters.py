@@ -51,7 +51,7 @@ def parse(model: type[P], members: Mapping[str, Any]) -> P:
 async def read(request: Request, model: type[P]) -> P:
     """Read the JSON body of a request.
 
-    :raises ApiError: 400 when it is no object, or for the first member that is missing or bad.
+    :raises ApiError: 400 when it is not an object, or for the first member that is missing or bad.
     """
     return parse(model, await read_object(request))
 
@@ -125,7 +125,7 @@ def _time(value: object) -> float:
     return round(float(value), 6)
 
 
-# Plain validators, since pydantic's own text type refuses lone surrogates, which JSON can hold.
+# Plain validators, since pydantic's own text type refuses lone surrogates, which JSON can contain.
 Text = Annotated[str, PlainValidator(_text)]
 Flag = Annotated[bool, PlainValidator(_flag)]
 Ids = Annotated[list[str], PlainValidator(_ids)]
@@ -133,7 +133,7 @@ Ids = Annotated[list[str], PlainValidator(_ids)]
 AnyIds = Annotated[list[str], PlainValidator(_any_ids)]
 """A list of ids that may be empty."""
 Pin = Annotated[str, PlainValidator(_pin)]
-"""A PIN, which travels in base64."""
+"""A PIN, which is sent in base64."""
 Mask = Annotated[int, PlainValidator(_mask)]
 """A bit mask."""
 Size = Annotated[int, PlainValidator(_size)]

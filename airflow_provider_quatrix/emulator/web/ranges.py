@@ -18,9 +18,9 @@ class UnsatisfiableRangeError(ValueError):
 def parse_range(text: str | None, size: int) -> tuple[int, int] | None:
     """Read the header ``Range``.
 
-    :return: offset of the first byte and of the one after the last; None for the whole file, also where the header
-        cannot be understood or names several ranges.
-    :raises UnsatisfiableRangeError: when the range holds no byte of the file.
+    :return: offset of the first byte and of the one after the last; None for the whole file, also if the header is
+        invalid or names several ranges.
+    :raises UnsatisfiableRangeError: when the range contains no byte of the file.
     """
     match = _WANTED.fullmatch(text) if text is not None else None
     if match is None:
