@@ -1,1 +1,1 @@
-"""Benchmarks: the provider against what a user would take instead, on the same emulator in the same run."""
+"""Benchmarks: the provider against what a user would use instead, on the same emulator in the same run."""

@@ -38,11 +38,10 @@ INTERRUPTED = 130
 
 
 def measure(name: str, *, quick: bool) -> tuple[Report, str]:
-    """Run one bench in a folder of its own, of which nothing is left.
+    """Run one bench in a folder of its own, which is removed afterwards.
 
-    :param name: which.
-    :param quick: with small numbers, to see that it runs.
-    :return: what it found, and where and when.
+    :param quick: with small numbers, only to see that it runs.
+    :return: the report, and where and when it was measured.
     """
     module = import_module(BENCHES[name])
     where = machine(module.TOOLS)

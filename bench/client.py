@@ -14,7 +14,7 @@ from bench.measure import MIB, forget_peak, status_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Any will do for a server that runs here.
+# Any key works for a server that runs here.
 KEY = "bench"
 BLOCK = 16 * MIB
 
@@ -42,14 +42,14 @@ def transfer(hook: QuatrixHook, options: argparse.Namespace) -> None:
 
 
 def receive(_hook: QuatrixHook, options: argparse.Namespace) -> None:
-    """Receive a file from a bucket, and keep nothing of it."""
+    """Receive a file from a bucket, and discard its bytes."""
     with options.fs.open(options.source, "rb", block_size=BLOCK, cache_type="readahead") as file:
         while file.read(BLOCK):
             pass
 
 
 def attach_s3(endpoint: str) -> Any:
-    """Let Airflow know a bucket's server as the connection ``s3_store``.
+    """Give Airflow a bucket's server as the connection ``s3_store``.
 
     :param endpoint: its URL.
     :return: the file system.
@@ -63,7 +63,7 @@ def attach_s3(endpoint: str) -> Any:
 
 
 def listing(hook: QuatrixHook, options: argparse.Namespace) -> None:
-    """List a folder, and check that all of it came."""
+    """List a folder, and check the number of entries."""
     found = len(hook.list_files(options.source, recursive=options.recursive))
     if found != options.expect:
         raise SystemExit(f"{found} entries were listed instead of {options.expect}")
@@ -100,10 +100,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     command.set_defaults(run=listing)
     options = parser.parse_args(argv)
     hook = QuatrixHook()
-    # An idle hook has a connection and its certificates loaded.
+    # An idle hook has a connection and has loaded its certificates.
     hook.quota()
     if "endpoint" in options:
-        # So has the other store.
+        # So has the hook of the other store.
         options.fs = attach_s3(options.endpoint)
         options.fs.ls("")
     print(json.dumps(_cost(options.run, hook, options)))

@@ -28,8 +28,9 @@ OTHERS = (
 ROUNDS = 11
 QUICK_ROUNDS = 1
 
-# What a DAG file has loaded before it imports any operator: Airflow's own, and what every provider takes of it.
-# Without the decorator `task`, as that brings the PythonOperator along.
+# What a DAG file has loaded before it imports any operator: Airflow's own modules, and what every provider uses of
+# them.
+# Without the decorator `task`, as that also imports the PythonOperator.
 BASE = """\
 import airflow.sdk
 from airflow.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, Context, Variable
@@ -57,9 +58,8 @@ def own_modules() -> list[str]:
 def cost(module: str, home: Path) -> tuple[float, float, int]:
     """Import a module in a fresh interpreter.
 
-    :param module: which.
     :param home: for Airflow's files.
-    :return: seconds, CPU seconds, and modules that came along.
+    :return: seconds, CPU seconds, and how many modules were loaded with it.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON"))}
     env |= {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
@@ -69,7 +69,7 @@ def cost(module: str, home: Path) -> tuple[float, float, int]:
 
 
 def run(scratch: Path, *, quick: bool) -> Report:
-    """Import each module again and again, taking turns.
+    """Import each module several times, in turns.
 
     :param scratch: empty folder.
     :param quick: the two modules of the goal only, once.
@@ -80,7 +80,7 @@ def run(scratch: Path, *, quick: bool) -> Report:
     cpu: dict[str, list[float]] = {module: [] for module in modules}
     count: dict[str, list[float]] = {module: [] for module in modules}
     for module in modules:
-        # Compiles what is not compiled yet.
+        # Compiles modules that are not compiled yet.
         cost(module, scratch)
     for _ in range(QUICK_ROUNDS if quick else ROUNDS):
         for module in modules:

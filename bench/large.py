@@ -30,7 +30,7 @@ TOOLS = (rclone_version(),)
 SIZE, PAIRS = 1024**3, 5
 QUICK_SIZE, QUICK_PAIRS = 20 * MIB, 1
 MOST_MEMORY = 16
-# The QuatrixHook returns the SHA-256 of what it moved; who moves it with rclone has to ask for it.
+# The QuatrixHook returns the SHA-256 of what it moved; a user of rclone has to compute it separately.
 RCLONE_DIGEST = "rclone, then rclone hashsum"
 OURS_PLAIN = f"{OURS}, checksum=None"
 
@@ -42,21 +42,18 @@ class Turns:
     costs: dict[tuple[str, str], list[Transfer]] = field(default_factory=dict)
 
     def add(self, way: str, subject: str, cost: Transfer) -> None:
-        """Note a turn.
+        """Add the cost of a turn.
 
         :param way: up or down.
         :param subject: the client.
-        :param cost: what it cost.
         """
         self.costs.setdefault((way, subject), []).append(cost)
 
     def figure(self, name: str, unit: str, way: str, value: Callable[[Transfer], float]) -> Figure:
-        """Make a figure of one direction.
+        """Make a figure for one direction.
 
-        :param name: what.
-        :param unit: its unit.
         :param way: up or down.
-        :param value: picks it.
+        :param value: returns the value of a cost.
         :return: the figure, compared with rclone.
         """
         series = {
@@ -66,7 +63,7 @@ class Turns:
 
 
 def play(stage: Stage, source: Path, pairs: int) -> Turns:
-    """Move a file both ways with both clients, again and again.
+    """Move a file both ways with both clients, several times.
 
     :param stage: the service.
     :param source: the file.
@@ -118,7 +115,7 @@ def run(scratch: Path, *, quick: bool) -> Report:
         figures.append(Figure(f"Peak memory above the idle hook, {way}", "MiB", growth))
         most = max(max(series) for series in growth.values())
         what = f"{size // MIB:,} MiB {way}"
-        # An upload hashes beside the network, so its digest costs no time: both ways have to keep up with rclone alone.
+        # An upload hashes while it sends, so its digest costs no time: both variants have to keep up with rclone alone.
         for subject in (OURS, OURS_PLAIN) if way == UP else (OURS_PLAIN,):
             goals.append(at_most(f"{what} ({subject}): at most 1.0 times rclone", seconds.ratio(subject), 1.0))
         goals += [

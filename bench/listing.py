@@ -20,7 +20,7 @@ WIDTH = 20
 
 
 def tree_of(folders: int) -> list[str]:
-    """Name the folders of a tree, ``WIDTH`` in each folder, level by level.
+    """Make the names of the folders of a tree, ``WIDTH`` in each folder, level by level.
 
     :param folders: how many.
     :return: paths below ``/tree/``, parents first, each with a slash at the end.

@@ -40,10 +40,8 @@ class Outcome:
 def play(airflow: AirflowProcess, emulator: EmulatorProcess, dag_id: str) -> Outcome:
     """Run a DAG against a fresh service.
 
-    :param airflow: where.
     :param emulator: the service.
-    :param dag_id: which.
-    :return: how it went.
+    :return: the outcome.
     """
     emulator.client.reset()
     airflow.unpause(dag_id)

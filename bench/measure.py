@@ -27,7 +27,7 @@ TREE_LOOK_SECONDS = 0.5
 
 
 class BenchError(RuntimeError):
-    """Something that was to be measured did not run."""
+    """What was to be measured did not run."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def run(
 
 
 class _Peak(threading.Thread):
-    """Watches a process until it ends. What wait4 tells is of no use: it begins with the memory of the parent."""
+    """Watches a process until it ends. The value of wait4 is of no use: it includes the memory of the parent."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(name="peak", daemon=True)
@@ -103,7 +103,7 @@ def status_of(pid: int | str, name: str) -> int:
     """Read a size from /proc.
 
     :param pid: a process, or ``self``.
-    :param name: such as ``VmRSS``, what it holds now, or ``VmHWM``, the most it has held.
+    :param name: such as ``VmRSS``, the present size, or ``VmHWM``, the largest so far.
     :return: bytes.
     :raises BenchError: the process has ended.
     """
@@ -114,12 +114,12 @@ def status_of(pid: int | str, name: str) -> int:
 
 
 def forget_peak() -> None:
-    """Let ``VmHWM`` of this process begin anew with what it holds now."""
+    """Reset ``VmHWM`` of this process to its present size."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 class TreeMeter:
-    """Measures processes that go on, with all their children, inside a ``with`` block.
+    """Measures running processes, with all their children, inside a ``with`` block.
 
     :param roots: finds the processes at the top.
     """

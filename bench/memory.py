@@ -32,7 +32,7 @@ def run(scratch: Path, *, quick: bool) -> Report:
     with Stage(scratch) as stage:
         for size in sizes:
             source, back = write_file(scratch / "source.bin", size * MB), scratch / "back.bin"
-            # One client after the other, so that the disk holds the file three times at most.
+            # One client after the other, so that the disk contains the file three times at most.
             ours = (stage.ours("upload", source, "/large.bin"), stage.ours("download", "/large.bin", back))
             check_same(source, back)
             remove(back)

@@ -1,4 +1,4 @@
-"""From measured values to medians, ratios and a page of Markdown. Pure: nothing is measured or written here."""
+"""Turns measured values into medians, ratios and a page of Markdown. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ the figures show what a client costs, not how fast Quatrix is.
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing that was measured, for several subjects.
+    """One measured quantity, for several subjects.
 
-    :param name: what.
+    :param name: of the quantity.
     :param unit: such as ``s`` or ``MiB``; empty for a number of things.
     :param series: measured values by subject, in the order of the turns.
-    :param reference: the subject that the others are compared with; empty where nothing is compared.
+    :param reference: the subject to compare the others with; empty for no comparison.
     """
 
     name: str
@@ -38,8 +38,7 @@ class Figure:
     def ratio(self, subject: str) -> float | None:
         """Compare a subject with the reference.
 
-        :param subject: which.
-        :return: median of the ratios turn by turn; ``None`` where there is nothing to compare with.
+        :return: median of the ratios turn by turn; ``None`` if there is no reference.
         """
         theirs = self.series.get(self.reference)
         return None if theirs is None or subject == self.reference else paired_ratio(self.series[subject], theirs)
@@ -67,7 +66,7 @@ class Report:
     :param setup: how it was measured and against what, in two or three sentences.
     :param figures: the values.
     :param goals: what they should be.
-    :param notes: what a reader should know beside the figures.
+    :param notes: further sentences for the reader.
     """
 
     title: str
@@ -82,7 +81,7 @@ def paired_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float | None
 
     :param ours: one value per turn.
     :param theirs: the same; or another number of values, then only the medians are compared.
-    :return: the median of ours divided by theirs; ``None`` if theirs holds a zero.
+    :return: the median of ours divided by theirs; ``None`` if theirs contains a zero.
     """
     if not ours or not theirs or 0 in theirs:
         return None
@@ -92,7 +91,7 @@ def paired_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float | None
 
 
 def at_most(text: str, ratio: float | None, limit: float) -> Goal:
-    """Hold a ratio or number against its limit.
+    """Compare a ratio or number with its upper limit.
 
     :param text: the goal.
     :param ratio: what was measured; ``None`` misses the goal.
@@ -103,7 +102,7 @@ def at_most(text: str, ratio: float | None, limit: float) -> Goal:
 
 
 def at_least(text: str, value: float | None, limit: float) -> Goal:
-    """Hold a number against the least it should be; see :func:`at_most`.
+    """Compare a number with its lower limit; see :func:`at_most`.
 
     :param text: the goal.
     :param value: what was measured; ``None`` misses the goal.
@@ -114,7 +113,7 @@ def at_least(text: str, value: float | None, limit: float) -> Goal:
 
 
 def number(value: float) -> str:
-    """Write a number with three figures that mean something.
+    """Write a number with three significant digits.
 
     :param value: any number.
     :return: such as ``0.042``, ``1.25``, ``42.1`` or ``1,250``.
@@ -146,7 +145,7 @@ def section(report: Report, machine: str) -> str:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Lay figures out as a table with one row for each figure and subject.
+    """Format figures as a table with one row for each figure and subject.
 
     :param figures: the values.
     :return: Markdown.
@@ -168,7 +167,7 @@ def _spread(values: Sequence[float]) -> tuple[str, str]:
 
 
 def page(sections: Mapping[str, str], before: str = "") -> str:
-    """Put sections into the page; those that were not measured anew stay as they are.
+    """Put sections into the page; those that were not measured again stay as they are.
 
     :param sections: Markdown by heading, in the order in which new ones are added.
     :param before: the page as it is.

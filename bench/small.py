@@ -73,7 +73,7 @@ def run(scratch: Path, *, quick: bool) -> Report:
     """
     count, rounds = (QUICK_COUNT, QUICK_ROUNDS) if quick else (COUNT, ROUNDS)
     with Stage(scratch) as stage:
-        # What a folder costs whatever is in it, and its first file.
+        # The cost of any folder together with its first file.
         alone = stage.ours("upload", write_files(scratch / "alone", 1, SIZE), "/alone/")
         costs = play(stage, write_files(scratch / "source", count, SIZE), rounds)
     figures, goals = [], []

@@ -25,7 +25,7 @@ CLIENT_NOTE = (
     "those of the transfer, in an interpreter that has Airflow loaded and has asked one question, as a worker's has; "
     "rclone's are those of the whole program, which starts in less than 0.1 s."
 )
-# Text that no layer can make smaller or skip.
+# Data that no layer can compress or skip.
 _PATTERN = os.urandom(MIB)
 
 
@@ -53,7 +53,7 @@ def rclone_program() -> Path:
 class Transfer(Usage):
     """What a client cost.
 
-    :param idle: memory that it held before it began, in bytes.
+    :param idle: memory before the transfer, in bytes.
     :param calls: API calls that the service saw.
     """
 
@@ -62,14 +62,14 @@ class Transfer(Usage):
 
     @property
     def growth(self) -> float:
-        """Most memory held at a time, above what was held before.
+        """The largest memory during the transfer, above that before it.
 
         :return: bytes.
         """
         return self.peak - self.idle
 
     def then(self, other: Transfer) -> Transfer:
-        """Add what came after it.
+        """Add the cost of what came after it.
 
         :param other: what that cost.
         :return: both together.
@@ -117,7 +117,7 @@ class Stage:
             [sys.executable, "-m", "bench.client", *arguments], env=self._our_env(), cwd=ROOT, timeout=timeout
         )
         told = json.loads(text.splitlines()[-1])
-        # The client's one question before it begins is none of the transfer's calls.
+        # The call that the client makes before it begins is not part of the transfer.
         return Transfer(told["wall"], told["cpu"], told["peak"], told["idle"], self.client.requests - before - 1)
 
     def rclone(self, *arguments: str | Path, timeout: float = 900.0) -> Transfer:
@@ -136,7 +136,7 @@ class Stage:
         self.client.reset()
 
     def _settled(self) -> int:
-        """Let what was written before reach the disk, so that nobody waits for it later; return the calls so far."""
+        """Flush earlier writes to the disk, so that nobody waits for them later; return the calls so far."""
         os.sync()
         return self.client.requests
 
@@ -173,7 +173,6 @@ def _plain_env() -> dict[str, str]:
 def write_file(path: Path, size: int) -> Path:
     """Make a file of bytes that repeat only after a mebibyte.
 
-    :param path: where.
     :param size: bytes.
     :return: the path.
     """
@@ -199,7 +198,7 @@ def write_files(folder: Path, count: int, size: int) -> Path:
 
 
 def check_same(one: Path, other: Path) -> None:
-    """Compare two files or folders; a client that is fast and wrong is of no use.
+    """Compare two files or folders, as a fast client is of no use if it is wrong.
 
     :param one: what was sent.
     :param other: what came back.
@@ -222,10 +221,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Delete a local file or folder, if it is there.
-
-    :param path: which.
-    """
+    """Delete a local file or folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

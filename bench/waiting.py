@@ -29,9 +29,9 @@ OURS, THEIRS = "QuatrixCaptchaSensor", "HttpSensor, deferrable"
 PARALLELISM = 16
 START_SECONDS = 900.0
 LOOK_SECONDS = 1.0
-# A blocked session does not live longer by being asked for, and waiting takes longer here than it would live.
+# Calls do not prolong a blocked session, and the wait takes longer than its 15 minutes.
 SETTINGS = ("--setting", "idle_seconds=86400")
-# HttpSensor's trigger takes 404 for "not yet" and asks again without any pause after the 401 that Quatrix sends.
+# HttpSensor's trigger takes 404 for "not yet". After the 401 that Quatrix sends, it polls again without any pause.
 NOT_YET = {"captcha_status": 404}
 
 
@@ -47,10 +47,10 @@ class Sizes:
     """How much is measured.
 
     :param runs: runs of the DAG, all at a time.
-    :param waits_per_run: sensors in each. The triggerer loads a task's whole DAG for each that starts there, so that
-        many small runs measure the waiting, and one large one would measure that.
-    :param interval: seconds between looks.
-    :param intervals: of waiting that are measured.
+    :param waits_per_run: sensors in each. The triggerer loads a task's whole DAG for each sensor that starts there. So
+        many small runs measure the wait, and one large run would measure the loading.
+    :param interval: seconds between polls.
+    :param intervals: how many of them are measured.
     :param end_seconds: how long the tasks may take to end after the block was lifted.
     """
 
@@ -77,8 +77,8 @@ class Outcome:
     :param calls: API calls per interval while all waited.
     :param logins: while all waited.
     :param usage: of the triggerer while all waited.
-    :param released: seconds from the lifted block until no task waited any more.
-    :param ended: seconds from the lifted block until all tasks were green.
+    :param released: seconds from the end of the block until no task waited any more.
+    :param ended: seconds from the end of the block until all tasks were green.
     :param green: tasks that were green at the end.
     """
 
@@ -122,16 +122,16 @@ class Waiting:
         self._sizes = sizes
 
     def measure(self) -> Outcome:
-        """Let all wait, measure, lift the block and wait for the end.
+        """Start the sensors, measure, lift the block and wait for the end.
 
-        :return: how it went.
+        :return: the outcome.
         """
         sizes, client = self._sizes, self._emulator.client
         runs = [self._airflow.trigger(self._dag_id) for _ in range(sizes.runs)]
         waiting = self._until(runs, lambda states: states["deferred"] == sizes.waits, START_SECONDS)
         if waiting["deferred"] != sizes.waits:
             raise BenchError(f"only {waiting['deferred']} of {sizes.waits} tasks wait after {START_SECONDS:g} s")
-        # The triggerer takes them up after they are deferred; by now the last has begun to ask.
+        # The triggerer takes them up after they are deferred. After this time the last one has begun to poll.
         time.sleep(2 * sizes.interval)
         before = client.counters
         roots = triggerers(self._airflow.home)
@@ -157,7 +157,7 @@ class Waiting:
         )
 
     def _until(self, runs: Sequence[str], condition: Callable[[Counter[str]], bool], timeout: float) -> Counter[str]:
-        """Look at the tasks' states until they are as wanted; return them, or what they are when the time is over."""
+        """Poll the tasks' states until they are as wanted; return them, or the last ones after the time is over."""
         ends = time.monotonic() + timeout
         while True:
             states = Counter(

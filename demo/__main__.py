@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Lay out how the DAGs ran.
+    """Format a table of how the DAGs ran.
 
     :param outcomes: one per DAG.
     :return: lines of text with aligned columns.
@@ -36,7 +36,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
         ),
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    # Names to the left, numbers to the right.
+    # Names are aligned to the left, numbers to the right.
     return "\n".join(
         "  ".join(
             cell.ljust(width) if place < 2 else cell.rjust(width)
@@ -47,7 +47,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def summary(outcomes: Sequence[Outcome], logs: Path) -> tuple[str, int]:
-    """Tell how the demo went.
+    """Describe how the demo went.
 
     :param outcomes: one per DAG.
     :param logs: folder of the logs.

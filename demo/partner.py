@@ -1,4 +1,4 @@
-"""A partner outside, who does what e-mails of the service ask for."""
+"""A partner outside, who does what the service's e-mails ask for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTENT = b"order,units\n1,12\n2,7\n"
 
 
 class Partner:
-    """Sends files where files are asked for, and downloads what is shared, once for each e-mail.
+    """Sends files for requests and downloads shared files, once for each e-mail.
 
     :param emulator: the service, which has sent this person no e-mail yet.
     :ivar downloaded: names of the files that were downloaded.

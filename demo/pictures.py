@@ -1,4 +1,4 @@
-"""``make pictures``: run DAGs of the demo, and take the pictures of README and docs from it."""
+"""``make pictures``: run DAGs of the demo, and take the pictures for README and docs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from testing.airflow_process import AirflowProcess
 
 ROOT = Path(__file__).parents[1]
-# The DAG whose grid is shown: it has most tasks.
+# The DAG whose grid is shown: it has the most tasks.
 SHOWN = "quatrix_session_lifecycle"
 # Airflow's own pages are slow to load on a busy machine.
 WAIT_MS = 60_000
@@ -33,10 +33,8 @@ WAIT_MS = 60_000
 def page_of(browser: Browser, width: int, height: int) -> Page:
     """Open an empty page.
 
-    :param browser: where.
     :param width: in pixels.
     :param height: in pixels.
-    :return: the page.
     """
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light", locale="en-GB")
     page.set_default_timeout(WAIT_MS)
@@ -44,10 +42,8 @@ def page_of(browser: Browser, width: int, height: int) -> Page:
 
 
 def grid(browser: Browser, airflow: AirflowProcess, path: Path) -> None:
-    """Take the grid and the tasks of a run that is over.
+    """Take a picture of the grid and the tasks of a finished run.
 
-    :param browser: what takes it.
-    :param airflow: where it was.
     :param path: of the picture.
     """
     run = airflow.get(f"dags/{SHOWN}/dagRuns")["dag_runs"][-1]["dag_run_id"]
@@ -60,10 +56,8 @@ def grid(browser: Browser, airflow: AirflowProcess, path: Path) -> None:
 
 
 def connection_form(browser: Browser, airflow: AirflowProcess, path: Path) -> None:
-    """Take the connection form with its standard fields filled in.
+    """Take a picture of the connection form with its standard fields filled in.
 
-    :param browser: what takes it.
-    :param airflow: where.
     :param path: of the picture.
     """
     page = page_of(browser, 1000, 1100)
@@ -86,9 +80,8 @@ def connection_form(browser: Browser, airflow: AirflowProcess, path: Path) -> No
 
 
 def emulator_page(browser: Browser, emulator: EmulatorClient, path: Path) -> None:
-    """Take the emulator's page with the session that the runs left and a user who waits for a CAPTCHA.
+    """Take a picture of the emulator's page, with the session that the runs left and a user who waits for a CAPTCHA.
 
-    :param browser: what takes it.
     :param emulator: the service.
     :param path: of the picture.
     """

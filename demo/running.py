@@ -32,7 +32,7 @@ def started(home: Path, dags: Path) -> Iterator[tuple[AirflowProcess, EmulatorPr
             "QUATRIX_EXAMPLE_FOLDER": str(home.resolve() / "files"),
             "QUATRIX_EXAMPLE_INTERVAL": "2",
             "AIRFLOW__QUATRIX__LOCK_DIR": str(home.resolve() / "locks"),
-            # Only the runs that are counted: a DAG with a schedule would begin another one when it is unpaused.
+            # Only the runs that are counted: a DAG with a schedule would start another run when it is unpaused.
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
         }
         with AirflowProcess(home, dags_folder=dags, env=variables) as airflow:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.emulator.client import EmulatorClient
     from testing.airflow_process import AirflowProcess
 
-# What a sensor that waits has sent: one call to find out, and one to look again.
+# The calls of a sensor that waits: the first poll and one more.
 CALLS_OF_A_WAITING_SENSOR = 2
 LOOK_SECONDS = 0.5
 RUN_SECONDS = 90.0
@@ -28,7 +28,7 @@ INBOX_FILE = "/partner/inbox/orders.csv"
 
 @contextmanager
 def outsider(look: Callable[[], object]) -> Iterator[None]:
-    """Let somebody outside look again and again.
+    """Let somebody outside poll until nothing more is to come.
 
     :param look: does what there is to do, and returns true if nothing more is to come.
     """
@@ -48,7 +48,7 @@ def outsider(look: Callable[[], object]) -> Iterator[None]:
 
 
 def once_somebody_waits(emulator: EmulatorClient, act: Callable[[], object]) -> AbstractContextManager[None]:
-    """Do something from outside as soon as a sensor has been seen waiting.
+    """Do something from outside as soon as a sensor is waiting.
 
     :param emulator: the service.
     :param act: what to do.
@@ -90,7 +90,7 @@ def partner_with_mail(emulator: EmulatorClient) -> AbstractContextManager[None]:
 
 
 def nothing(emulator: EmulatorClient) -> AbstractContextManager[None]:
-    """Leave the service alone.
+    """Do nothing to the service.
 
     :param emulator: the service.
     """
@@ -144,9 +144,8 @@ def play(scene: Scene, airflow: AirflowProcess, emulator: EmulatorClient) -> Out
     """Run a DAG and count what it cost.
 
     :param scene: the DAG.
-    :param airflow: where.
     :param emulator: the service.
-    :return: how it went.
+    :return: the outcome.
     """
     airflow.unpause(scene.dag_id)
     before = emulator.counters
@@ -174,7 +173,7 @@ def _failure(airflow: AirflowProcess, task: dict[str, Any]) -> str:
 
 
 def _reason(airflow: AirflowProcess, task: dict[str, Any]) -> str:
-    """Return the exception at the end of a task's log, empty where there is none."""
+    """Return the exception at the end of a task's log; empty if there is none."""
     pattern = f"dag_id={task['dag_id']}/run_id={task['dag_run_id']}/task_id={task['task_id']}/**/*.log"
     reason = ""
     for path in sorted(airflow.logs_folder.glob(pattern)):

@@ -1,4 +1,4 @@
-"""The files with which every example DAG has something to do, and what keeps them between two starts."""
+"""The files that the example DAGs work on, and how they are kept between two starts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def database(home: Path) -> dict[str, str]:
 
 
 def sow(emulator: EmulatorClient, store: Path) -> None:
-    """Put the files of the example DAGs into the emulator, and into the store that one of them exchanges files with.
+    """Put the files of the example DAGs into the emulator, and into the other store of one of them.
 
     :param emulator: the service.
     :param store: a folder.
@@ -52,10 +52,10 @@ def sow(emulator: EmulatorClient, store: Path) -> None:
 
 
 def keep(emulator: EmulatorClient, folder: Path) -> None:
-    """Copy what the user has to disk, the Trash left out.
+    """Copy the user's files to disk, without the Trash.
 
     :param emulator: the service.
-    :param folder: made anew.
+    :param folder: is made again.
     """
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -76,7 +76,7 @@ def keep(emulator: EmulatorClient, folder: Path) -> None:
 
 
 def restore(emulator: EmulatorClient, folder: Path) -> None:
-    """Put what was kept back.
+    """Restore what was kept.
 
     :param emulator: the service.
     :param folder: see :func:`keep`.

@@ -31,7 +31,7 @@ EMULATOR_PORT = 8580
 def serve(home: Path) -> None:
     """Start both, print where they are, and wait until somebody interrupts or Airflow ends.
 
-    :param home: folder for the database, the files and the logs; the next start goes on with what it holds.
+    :param home: folder for the database, the files and the logs; the next start continues with its content.
     :raises AirflowError: Airflow did not start, or has ended.
     :raises EmulatorProcessError: the emulator did not start, or has ended.
     """

@@ -12,7 +12,7 @@ with DAG("bench_logins_shared", schedule=None, catchup=False):
 
     @task(retries=0)
     def ask_over_the_shared_session(number: int) -> None:
-        """Ask for the profile as a user of this provider does."""
+        """Request the profile as a user of this provider does."""
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 
         QuatrixHook("quatrix_default").get_conn().profile()
@@ -23,7 +23,7 @@ with DAG("bench_logins_basic", schedule=None, catchup=False):
 
     @task(retries=0)
     def sign_in_and_ask(number: int) -> None:
-        """Ask for the profile as a user of the http provider does."""
+        """Request the profile as a user of the http provider does."""
         from airflow.providers.http.hooks.http import HttpHook
 
         hook = HttpHook(method="GET", http_conn_id="quatrix_http")

@@ -20,7 +20,7 @@ TIMEOUT = 4 * 3600
 
 
 class HttpSensorFromTrigger(HttpSensor):
-    """The http provider's sensor, which defers at once to the trigger that it would defer to from a worker."""
+    """The http provider's sensor, which defers at once to its trigger, without a worker."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
