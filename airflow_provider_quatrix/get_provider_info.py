@@ -91,8 +91,8 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Settings of the Quatrix provider.",
                 "options": {
                     "session_store": {
-                        "description": "Where the sealed session of an account is kept: `variable`, `memory`, or the "
-                        "path of a class with the methods read, write and delete that is made with a name.",
+                        "description": "Where the encrypted record of an account is kept: `variable`, `memory`, or the "
+                        "path of a class that is made with a name and has the methods read, write and delete.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "my_company.quatrix.VaultStore",
@@ -100,7 +100,7 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "lock_dir": {
                         "description": "Folder for the locks that let only one process of a host sign in at a time. "
-                        "Empty: a folder of the user's in the host's folder for temporary files.",
+                        "Empty: a folder of the user in the host's folder for temporary files.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "/var/lock/airflow-quatrix",

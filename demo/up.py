@@ -69,7 +69,7 @@ def serve(home: Path) -> None:
             "emulator's page, and see what happens. quatrix_dropbox, quatrix_share and quatrix_collect wait for a "
             "partner: be the partner on that page, where the e-mails are. quatrix_approved_share waits for you, under "
             "Required Actions in Airflow.\n"
-            f"Logs: {airflow.logs_folder}\nCtrl-C stops both; the next start goes on with the same data."
+            f"Logs: {airflow.logs_folder}\nCtrl-C stops both; the next start continues with the same data."
         )
         while True:
             airflow.wait_healthy()

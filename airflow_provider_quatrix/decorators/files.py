@@ -75,7 +75,7 @@ def _check_callable(function: Callable[..., Any]) -> None:
     if all(parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD) for parameter in parameters):
         name = getattr(function, "__name__", "the function")
         raise TypeError(
-            f"@task.quatrix_file_sensor calls {name} with the files that it has found, for which it has no argument: "
+            f"@task.quatrix_file_sensor passes the files to {name}, which has no argument for them: "
             f"write def {name}(files)"
         )
 

@@ -116,7 +116,7 @@ def finish_arrivals(
         _check_folder("target", target)
     for file in claimed:
         if not isinstance(file, Mapping) or not {"path", "id"} <= file.keys() or len(split(str(file["path"]))) < 4:
-            raise ValueError(f"claimed holds {file!r}: give what claim_arrivals() has returned as files or refused")
+            raise ValueError(f"claimed contains {file!r}: give what claim_arrivals() has returned as files or refused")
     with airflow_errors(quatrix_conn_id):
         claims = Claims(RemoteTree(QuatrixHook(quatrix_conn_id).client.files), "/", "")
         moved = run_all(
@@ -146,8 +146,8 @@ def _arrival(event: Any) -> Arrival:
         isinstance(payload.get(name), str) and payload[name] for name in ("path", "id", "key")
     ):
         raise ValueError(
-            f"events holds {event!r}: give events that QuatrixFileEventTrigger has made, or their payloads, which have "
-            "path, id and key"
+            f"events contains {event!r}: give events that QuatrixFileEventTrigger has made, or their payloads, which "
+            "have path, id and key"
         )
     return Arrival(payload["path"], payload["id"], payload["key"])
 

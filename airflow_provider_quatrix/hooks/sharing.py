@@ -225,7 +225,7 @@ class OnceOnly:
             if refused or self._last_try:
                 self._discard(note, found)
         except QuatrixError as another:
-            log.warning("Whether the share was made is not known yet (%s); the next try checks", another)
+            log.warning("Whether the call succeeded is not known yet (%s); the next try checks", another)
         return None
 
     def _found(self, note: _Note) -> TrackedShare | None:

@@ -246,7 +246,7 @@ def one_of(name: str, value: Any, choices: Sequence[str]) -> Any:
 def transfers_at_a_time(value: Any) -> int:
     """Check how many files are moved at a time.
 
-    :raises ValueError: it is no sensible number.
+    :raises ValueError: it is not a whole number from 1 to 64.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 64:
         raise ValueError(f"transfers is {value!r}: give a whole number from 1 to 64")

@@ -68,7 +68,7 @@ class QuatrixUploadOperator(QuatrixMirroringOperator):
     :param exclude: no files that match this pattern, or one of these (templated).
     :param newer_than: only files modified after this: a datetime with a time zone, text in ISO 8601, or a timedelta
         before now (templated).
-    :param older_than: only files modified before this, likewise (templated).
+    :param older_than: only files modified before this, in the same forms (templated).
     :param min_size: only files of at least so many bytes (templated).
     :param max_size: only files of at most so many bytes (templated).
     :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).

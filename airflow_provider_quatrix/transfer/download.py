@@ -325,7 +325,7 @@ def _mode(target: Path) -> int:
 def _exists(target: Path) -> OSError:
     if target.is_dir():
         return IsADirectoryError(f"{target} is a folder: give the path of a file in it")
-    return FileExistsError(f"{target} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on")
+    return FileExistsError(f"{target} exists: set if_exists to 'overwrite', 'skip' or 'rename' to continue")
 
 
 def _check_room(part: Part, target: Path, remote: RemoteFile) -> None:

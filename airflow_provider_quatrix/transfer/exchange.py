@@ -304,7 +304,7 @@ class Exchange:
         text = repr(self._places[1].url(there.path))
         if there.is_folder:
             return InvalidPathError(f"{text} is a folder: end the target in a slash to transfer into it")
-        return FileExistsError(f"{text} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on")
+        return FileExistsError(f"{text} exists: set if_exists to 'overwrite', 'skip' or 'rename' to continue")
 
     def _without_sources(self, plan: Plan, results: Transfers) -> Transfers:
         """Delete the sources that this or an earlier try has transferred; those that were only skipped stay."""

@@ -286,7 +286,7 @@ def _foretold(
     """
     if changes.refused:
         path = target.path_of(changes.refused[0])
-        raise FileExistsError(f"{path} exists: set if_exists to 'update', 'overwrite', 'skip' or 'rename' to go on")
+        raise FileExistsError(f"{path} exists: set if_exists to 'update', 'overwrite', 'skip' or 'rename' to continue")
     steps.check_complete()
     send, skip = set(changes.send), set(changes.skip)
     results = Transfers.of(

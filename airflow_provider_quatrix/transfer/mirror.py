@@ -101,7 +101,7 @@ def check_mirror_source(sources: Sources) -> None:
     """
     if not sources.single:
         raise InvalidPathError(
-            "delete_extra is True, but source is a list or pattern: give one folder, which alone tells what is extra"
+            "delete_extra is True, but source is a list or pattern: give one folder, as only that shows what is extra"
         )
 
 

@@ -241,7 +241,7 @@ class StoreEndpoint:
     def taken(self, path: str) -> OSError:
         """Return the error for a taken name."""
         return FileExistsError(
-            f"{self._place.url(path)!r} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on"
+            f"{self._place.url(path)!r} exists: set if_exists to 'overwrite', 'skip' or 'rename' to continue"
         )
 
     def _changed(self, item: Item) -> QuatrixTransferError:

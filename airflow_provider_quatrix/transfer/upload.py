@@ -269,7 +269,7 @@ def _exists(there: RemoteFile, names: tuple[str, ...]) -> QuatrixConflict:
         # The service would replace the folder together with its content.
         return QuatrixConflict(400, None, f"{join(names)!r} is a folder: end the target in a slash to upload into it")
     return QuatrixConflict(
-        400, None, f"{join(names)!r} exists: set if_exists to 'overwrite', 'skip' or 'rename' to go on"
+        400, None, f"{join(names)!r} exists: set if_exists to 'overwrite', 'skip' or 'rename' to continue"
     )
 
 

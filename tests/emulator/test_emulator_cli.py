@@ -84,7 +84,7 @@ def test_tls(tmp_path: Path) -> None:
     [
         (["--port", "99999"], "--port: a port is a number"),
         (["--port", "x"], "--port: a port is a number"),
-        (["--user", "no-at"], "--user: email must hold '@'"),
+        (["--user", "no-at"], "--user: email must contain '@'"),
         (["--user", "a@b"], "--user: password must not be empty"),
         (["--user", "a@b:pw:not-base32!"], "--user: totp_secret must be base32"),
         (["--user", "a@b:pw:"], "--user: totp_secret must be base32"),

@@ -179,8 +179,8 @@ def test_a_failure_is_one_clear_line(quatrix_emulator: EmulatorClient) -> None:
 @pytest.mark.parametrize(
     ("events", "folder", "message"),
     [
-        ([7], "/taken", "events holds 7: give events that QuatrixFileEventTrigger has made"),
-        ("a.csv", "/taken", "events holds 'a.csv': give events"),
+        ([7], "/taken", "events contains 7: give events that QuatrixFileEventTrigger has made"),
+        ("a.csv", "/taken", "events contains 'a.csv': give events"),
         ([{"path": "/in/a.csv", "id": "1"}], "/taken", "which have path, id and key"),
         ([{"path": "/in/a.csv", "id": "1", "key": ""}], "/taken", "which have path, id and key"),
         ([], "/", "folder is '/': give the path of a folder below the home folder"),
@@ -198,8 +198,16 @@ def test_bad_input_is_refused_by_name(quatrix_emulator: EmulatorClient, events: 
 @pytest.mark.parametrize(
     ("claimed", "target", "message"),
     [
-        ([{"path": "/in/a.csv", "id": "1"}], "/archive", "claimed holds {'path': '/in/a.csv', 'id': '1'}: give what"),
-        (["/taken/x/y/a.csv"], "/archive", "claimed holds '/taken/x/y/a.csv': give what claim_arrivals() has returned"),
+        (
+            [{"path": "/in/a.csv", "id": "1"}],
+            "/archive",
+            "claimed contains {'path': '/in/a.csv', 'id': '1'}: give what",
+        ),
+        (
+            ["/taken/x/y/a.csv"],
+            "/archive",
+            "claimed contains '/taken/x/y/a.csv': give what claim_arrivals() has returned",
+        ),
         ([], "", "target is '': give the path of a folder"),
     ],
 )

@@ -127,7 +127,7 @@ def test_a_function_for_the_files_needs_an_argument() -> None:
         @task.quatrix_file_sensor(path="/in/*")
         def arrived() -> None: ...
 
-        with pytest.raises(TypeError, match=r"calls arrived with the files .* write def arrived\(files\)"):
+        with pytest.raises(TypeError, match=r"passes the files to arrived, .* write def arrived\(files\)"):
             arrived()
 
 

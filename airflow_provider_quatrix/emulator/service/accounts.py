@@ -65,7 +65,7 @@ class UserSpec:
 
     def __post_init__(self) -> None:
         if "@" not in self.email or ":" in self.email:
-            raise ValueError("email must hold '@' and no ':'")
+            raise ValueError("email must contain '@' and no ':'")
         if not self.password:
             raise ValueError("password must not be empty")
         if self.totp_secret is not None and self.pin is not None:

@@ -60,9 +60,9 @@ class Fault:
             if name.lower() in ("content-length", "transfer-encoding"):
                 raise ValueError(f"headers: {name} follows from the body; see cut")
             if not name.isascii() or not name.replace("-", "").isalnum():
-                raise ValueError("headers: a name may hold letters, digits and '-' only")
+                raise ValueError("headers: a name may contain letters, digits and '-' only")
             if not value.isprintable() or not value.isascii():
-                raise ValueError("headers: a value may hold printable ASCII only")
+                raise ValueError("headers: a value may contain printable ASCII only")
 
     @property
     def answers(self) -> bool:

@@ -30,11 +30,11 @@ def checked_name(name: str, settings: EmulatorSettings, parameter: str = "name")
     if name in ("", ".", ".."):
         raise bad_parameter(parameter, "must not be empty, '.' or '..'")
     if any(char in "/\\" or char < " " or char == _DELETE for char in name):
-        raise bad_parameter(parameter, "must not hold '/', '\\' or control characters")
+        raise bad_parameter(parameter, "must not contain '/', '\\' or control characters")
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
-        raise bad_parameter(parameter, "holds half of a character") from None
+        raise bad_parameter(parameter, "contains half of a character") from None
     if (size if settings.name_limit_in == "bytes" else len(name)) > LIMIT:
         raise bad_parameter(parameter, f"must not be longer than {LIMIT} {settings.name_limit_in}")
     return name

@@ -59,11 +59,11 @@ def _has_tag(node: Node, tag: object) -> bool:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise bad_parameter("query", "holds something that is no text")
+        raise bad_parameter("query", "contains something that is not a text")
     return value
 
 
 def _time(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise bad_parameter("query", "holds something that is no time")
+        raise bad_parameter("query", "contains something that is not a time")
     return int(value)

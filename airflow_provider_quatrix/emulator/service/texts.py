@@ -19,5 +19,5 @@ def checked_text(parameter: str, text: str, shortest: int, longest: int) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise bad_parameter(parameter, "holds half of a character") from None
+        raise bad_parameter(parameter, "contains half of a character") from None
     return text
