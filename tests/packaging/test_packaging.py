@@ -22,24 +22,32 @@ ROOT = Path(airflow_provider_quatrix.__file__).parents[1]
 SETTINGS = configparser.ConfigParser()
 SETTINGS.read(ROOT / "setup.cfg")
 
-# Imports the first modules, then the second, and prints the top-level names that the second brought.
+# Imports the first modules; then prints for each of the other lists the top-level names that importing it brings.
 NEW_NAMES = """
-import json, sys
+import json, os, sys
 from importlib import import_module
 
-first, second = (json.loads(text) for text in sys.argv[1:])
+first, others = (json.loads(text) for text in sys.argv[1:])
 for name in first:
     import_module(name)
 before = set(sys.modules)
-for name in second:
-    import_module(name)
-print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+for second in others:
+    # A child each, as Airflow takes seconds to import.
+    if os.fork():
+        os.wait()
+        continue
+    for name in second:
+        import_module(name)
+    names = sorted({name.partition(".")[0] for name in set(sys.modules) - before})
+    print(json.dumps(["names", second, names]), flush=True)
+    os._exit(0)
 """
 
 
-def new_names(first: list[str], second: list[str]) -> set[str]:
+def new_names(first: list[str], *others: list[str]) -> list[set[str]]:
+    """Return the names that importing each of the lists brings on top of the first modules."""
     done = subprocess.run(
-        [sys.executable, "-c", NEW_NAMES, json.dumps(first), json.dumps(second)],
+        [sys.executable, "-c", NEW_NAMES, json.dumps(first), json.dumps(others)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -47,21 +55,23 @@ def new_names(first: list[str], second: list[str]) -> set[str]:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    printed = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('["names"')]
+    assert [second for _, second, _ in printed] == list(others), done.stderr
+    return [set(names) for _, _, names in printed]
 
 
 # Imports
 
 
 def test_the_api_is_usable_without_airflow() -> None:
-    names = new_names([], [f"{PACKAGE}.api", f"{PACKAGE}.api.client"])
+    (names,) = new_names([], [f"{PACKAGE}.api", f"{PACKAGE}.api.client"])
     assert {PACKAGE, "requests", "tenacity", "pyotp"} <= names
     assert not [name for name in names if name == "airflow" or name.startswith(("sqlalchemy", "flask"))]
 
 
 def test_what_discovery_asks_for_imports_nothing_heavy() -> None:
     asked = ["get_provider_info", "hooks.connection", "pytest_plugin", "cli.airflow_commands"]
-    names = new_names([], [PACKAGE, *(f"{PACKAGE}.{name}" for name in asked)])
+    (names,) = new_names([], [PACKAGE, *(f"{PACKAGE}.{name}" for name in asked)])
     assert not names & {"airflow", "requests", "tenacity", "pyotp", "cryptography", "filelock", "fastapi", "uvicorn"}
 
 
@@ -70,30 +80,40 @@ def test_every_public_name_of_the_api_is_there(name: str) -> None:
     assert getattr(api, name).__module__.startswith(f"{PACKAGE}.api.")
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "operators.session",
-        "operators.files",
-        "operators.shares",
-        "operators.audit",
-        "sensors.captcha",
-        "sensors.files",
-        "sensors.shares",
-        "triggers.captcha",
-        "triggers.session",
-        "triggers.files",
-        "triggers.shares",
-        # What an asset needs while its DAG is parsed.
-        "assets.quatrix",
-        # What a file sensor or a path needs while its DAG is parsed.
-        "transfer.folder_poller",
-        "api.paths",
-    ],
+IMPORTED_BY_DAGS = (
+    "operators.session",
+    "operators.files",
+    "operators.shares",
+    "operators.audit",
+    "sensors.captcha",
+    "sensors.files",
+    "sensors.shares",
+    "triggers.captcha",
+    "triggers.session",
+    "triggers.files",
+    "triggers.shares",
+    # What an asset needs while its DAG is parsed.
+    "assets.quatrix",
+    # What a file sensor or a path needs while its DAG is parsed.
+    "transfer.folder_poller",
+    "api.paths",
 )
-def test_what_dags_import_brings_nothing_heavy_on_top_of_airflow(module: str) -> None:
+
+
+@pytest.fixture(scope="module")
+def brought_on_top_of_airflow() -> dict[str, set[str]]:
+    """What each of the modules brings, by its name."""
     airflows_own = ["airflow.triggers.base", "airflow.sdk" if AIRFLOW_3 else "airflow.sensors.base"]
-    names = new_names([*airflows_own, "airflow.providers.common.compat.sdk"], [f"{PACKAGE}.{module}"])
+    first = [*airflows_own, "airflow.providers.common.compat.sdk"]
+    names = new_names(first, *([f"{PACKAGE}.{module}"] for module in IMPORTED_BY_DAGS))
+    return dict(zip(IMPORTED_BY_DAGS, names, strict=True))
+
+
+@pytest.mark.parametrize("module", IMPORTED_BY_DAGS)
+def test_what_dags_import_brings_nothing_heavy_on_top_of_airflow(
+    module: str, brought_on_top_of_airflow: dict[str, set[str]]
+) -> None:
+    names = brought_on_top_of_airflow[module]
     assert PACKAGE in names
     heavy = {"requests", "tenacity", "pyotp", "cryptography", "filelock", "urllib3", "fastapi", "uvicorn"}
     assert not names & heavy

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import configparser
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.fernet import Fernet
 from scale import FULL
 
 from airflow_provider_quatrix.api.auth import Credentials
@@ -117,9 +121,12 @@ def use(airflow: AirflowProcess, conn_id: str) -> str:
 
 
 def stored_record(airflow: AirflowProcess, emulator: EmulatorClient, account: Account) -> str:
-    shown = airflow.cli("variables", "get", f"quatrix_session_token__{account_name(emulator.url, account.email)}")
-    assert shown.returncode == 0, shown.stderr
-    return shown.stdout.strip().splitlines()[-1]
+    name = f"quatrix_session_token__{account_name(emulator.url, account.email)}"
+    with closing(sqlite3.connect(airflow.home / "airflow.db", timeout=60)) as database:
+        ((value,),) = database.execute("SELECT val FROM variable WHERE key = ? AND is_encrypted", (name,)).fetchall()
+    settings = configparser.RawConfigParser()
+    settings.read(airflow.home / "airflow.cfg")
+    return Fernet(settings["core"]["fernet_key"]).decrypt(value.encode()).decode()
 
 
 def test_another_password_makes_the_old_record_void(
