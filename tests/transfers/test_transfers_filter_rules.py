@@ -82,9 +82,9 @@ def test_sizes_and_times(arguments: dict[str, Any], expected: bool) -> None:
     ("arguments", "message"),
     [
         ({"include": []}, "include is empty, so that no file would be taken: give a pattern"),
-        ({"include": ""}, "include holds '': give a pattern as text"),
-        ({"include": "/"}, "include holds '/': give a pattern as text"),
-        ({"exclude": ["*.csv", 5]}, "exclude holds 5: give a pattern as text"),
+        ({"include": ""}, "include contains '': give a pattern as text"),
+        ({"include": "/"}, "include contains '/': give a pattern as text"),
+        ({"exclude": ["*.csv", 5]}, "exclude contains 5: give a pattern as text"),
         ({"min_size": 2, "max_size": 1}, "min_size is 2 and max_size is 1: no file has both"),
         ({"min_size": -1}, "min_size is -1: give a number of bytes, 0 or more"),
         ({"max_size": "1 MB"}, "max_size is '1 MB': give a number of bytes"),
