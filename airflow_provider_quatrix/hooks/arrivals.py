@@ -42,7 +42,7 @@ class ClaimedArrivals(Result):
     """The files that a run has claimed.
 
     :ivar files: ``path``, ``id``, ``size``, ``modified``, ``key``, ``uploader`` and ``infected`` of each; ``uploader``
-    and ``infected`` are empty if the service does not report them.
+        and ``infected`` are empty if the service does not report them.
     :ivar refused: the same for the files that the service reports as infected.
     """
 
@@ -75,7 +75,7 @@ def claim_arrivals(
     :raises ValueError: an argument is wrong.
     :raises AirflowException: a call has failed; a retry continues.
     """
-    arrivals = list({arrival.key: arrival for arrival in map(_arrival, _several(events))}.values())
+    reported = [_arrival(event) for event in _several(events)]
     _check_folder("folder", folder)
     wanted = [_wanted(each, quatrix_conn_id) for each in (watcher if isinstance(watcher, Iterable) else [watcher])]
     attempt = Attempt.running()
@@ -87,7 +87,7 @@ def claim_arrivals(
         # A file that an earlier try has claimed without its event is no longer where it was.
         found = claims.claimed_before() if wanted and attempt.is_retry else []
         found += [arrival for each in wanted for arrival in waiting(tree.files, each)]
-        arrivals = list({arrival.key: arrival for arrival in (*arrivals, *found)}.values())
+        arrivals = list({arrival.key: arrival for arrival in (*reported, *found)}.values())
         claimed = run_all(arrivals, lambda arrival: claims.claim(arrival, origin=refuse_infected), _AT_ONCE, Stop())
     told = [_told(each) for each in claimed if each is not None]
     log.info("Claimed %d of %d files; other runs have the rest, or it is gone", len(told), len(arrivals))

@@ -71,7 +71,6 @@ class Claims:
     moved into place; the service refuses the second folder of that name. The owner of the name checks whether the file
     is still where it was reported, and moves it into its own folder. A retry of an owner that died finds what is done.
 
-
     :param folder: where claimed files go.
     :param owner: who claims, the same in all tries; a part of names.
     """
