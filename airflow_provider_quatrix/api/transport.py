@@ -248,7 +248,11 @@ class Transport:
             sleep=self._sleep,
             before_sleep=lambda state: self._tell(request, state),
         )
-        return retrying(one)
+        try:
+            return retrying(one)
+        finally:
+            # It refers to itself by these, and would keep the request's body until the garbage collector comes.
+            retrying.iter_state.reset()
 
     def _tell(self, request: Request, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None

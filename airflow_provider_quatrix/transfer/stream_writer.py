@@ -26,25 +26,6 @@ log = logging.getLogger(__name__)
 _BAD_PARAMETER = 400
 
 
-class _Chunk:
-    """Opens a chunk as the body of a request.
-
-    The retrying of a request refers to itself, so it lives until the garbage collector comes, and the body with it.
-    Dozens of chunks would stay in memory.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def body(self) -> Block:
-        """Open it, anew for every attempt."""
-        return Block(self._data)
-
-    def forget(self) -> None:
-        """Let go of the bytes."""
-        self._data = b""
-
-
 class StreamWriter:
     """Sends a remote file block by block; see :class:`~airflow_provider_quatrix.transfer.writer.RemoteWriter`.
 
@@ -100,16 +81,14 @@ class StreamWriter:
         if self._spool is not None:
             self._spool.write(data)
             return
-        sent, chunk = self._open.state.offset, _Chunk(data)
+        sent = self._open.state.offset
         try:
-            self._send_chunk(len(data), max(self._size or 0, sent + len(data)), chunk.body)
+            self._send_chunk(len(data), max(self._size or 0, sent + len(data)), lambda: Block(data))
         except QuatrixApiError as error:
             if not self._first or error.status != _BAD_PARAMETER or isinstance(error, QuatrixQuotaExceeded):
                 raise
             self._wait_on_disk(data)
             return
-        finally:
-            chunk.forget()
         self._first = b"" if sent or self._size is not None else data
 
     def _send_chunk(self, size: int, total: int, body: Callable[[], SizedReader]) -> None:
