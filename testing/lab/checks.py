@@ -69,15 +69,17 @@ def all_green(scenario: str, states: Sequence[str | None]) -> Check:
     return Check(scenario, "tasks", "all success", measured, set(counts) == {"success"})
 
 
-def calls_per_interval(scenario: str, calls: int, intervals: int, triggerers: int) -> Check:
-    """Judge what waiting costs: each triggerer may ask once per interval.
+def calls_per_interval(scenario: str, calls: int, seconds: float, interval: float, triggerers: int) -> Check:
+    """Judge what waiting costs: each triggerer may ask once in every interval that begins.
 
     :param scenario: what happened.
     :param calls: that the service saw.
-    :param intervals: how many passed meanwhile.
+    :param seconds: how long they were counted at most.
+    :param interval: seconds between two calls of one triggerer.
     :param triggerers: how many waited.
     :return: the verdict.
     """
+    intervals = int(seconds // interval) + 1
     return at_most(scenario, f"calls in {intervals} intervals", intervals * triggerers, calls)
 
 

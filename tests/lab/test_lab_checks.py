@@ -39,9 +39,15 @@ def test_tasks_are_judged_by_their_states_and_no_task_is_no_success() -> None:
 
 
 def test_each_triggerer_may_ask_once_per_interval() -> None:
-    assert calls_per_interval("s", 6, intervals=3, triggerers=2).held
-    assert not calls_per_interval("s", 7, intervals=3, triggerers=2).held
-    assert not calls_per_interval("s", 4, intervals=3, triggerers=1).held
+    def held(calls: int, seconds: float, triggerers: int) -> bool:
+        return calls_per_interval("s", calls, seconds, interval=6, triggerers=triggerers).held
+
+    assert held(6, 17.4, triggerers=2)
+    assert not held(7, 17.4, triggerers=2)
+    assert not held(4, 17.9, triggerers=1)
+    # A fourth interval has begun.
+    assert held(4, 18.1, triggerers=1)
+    assert not held(5, 18.1, triggerers=1)
 
 
 def test_a_tenth_of_a_file_is_too_much_to_send_again() -> None:
