@@ -101,7 +101,7 @@ def run(scratch: Path, *, quick: bool) -> Report:
     :return: seconds, CPU and memory.
     """
     size, pairs = (QUICK_SIZE, QUICK_PAIRS) if quick else (SIZE, PAIRS)
-    with Stage(scratch) as stage:
+    with Stage(scratch, largest=size) as stage:
         turns = play(stage, write_file(scratch / "source.bin", size), pairs)
     figures, goals = [], []
     for way in (UP, DOWN):

@@ -120,7 +120,7 @@ def run(scratch: Path, *, quick: bool) -> Report:
     buckets = scratch / "buckets"
     (buckets / BUCKET).mkdir(parents=True)
     source = write_file(buckets / BUCKET / "large.bin", size)
-    with Stage(scratch) as stage, s3_server(buckets, scratch / "s3.log") as endpoint:
+    with Stage(scratch, largest=size) as stage, s3_server(buckets, scratch / "s3.log") as endpoint:
         costs = play(stage, endpoint, source, rounds)
     seconds = {subject: [cost.wall for cost in turns] for subject, turns in costs.items()}
     seconds[SLOWER] = [max(pair) for pair in zip(seconds[FROM_S3], seconds[TO_QUATRIX], strict=True)]

@@ -9,13 +9,18 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from airflow_provider_quatrix.emulator.client import EmulatorClient
-from bench.measure import MIB, BenchError, Usage, run
+from bench.measure import MIB, BenchError, Usage, run, warm_memory
 from testing.emulator_process import EMAIL, EmulatorProcess
 
+if TYPE_CHECKING:
+    import mmap
+
 ROOT = Path(__file__).parents[1]
+# How often the pages of a large file are needed: source, copy on the server, what comes back, and what is being freed.
+_COPIES = 6
 API_KEY = "bench-key-of-the-emulator"
 OURS, RCLONE = "QuatrixHook", "rclone"
 UP, DOWN = "up", "down"
@@ -87,16 +92,21 @@ class Stage:
     """Runs the emulator inside a ``with`` block.
 
     :param scratch: folder for everything.
+    :param largest: bytes of a large file that is moved; memory for its copies is kept at hand.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, largest: int = 0) -> None:
         self.scratch = scratch
+        self._largest = largest
+        self._warm: mmap.mmap | None = None
         self._ca = scratch / "ca.pem"
         self._process = EmulatorProcess(
             scratch / "emulator.log", "--tls", "--ca-file", str(self._ca), "--api-key", f"{API_KEY}:{EMAIL}"
         )
 
     def __enter__(self) -> Self:
+        if self._largest:
+            self._warm = warm_memory(_COPIES * self._largest)
         self._process.__enter__()
         self.client = EmulatorClient(self._process.url, str(self._ca))
         return self
@@ -104,6 +114,8 @@ class Stage:
     def __exit__(self, *raised: object) -> None:
         self.client.close()
         self._process.__exit__(*raised)
+        if self._warm is not None:
+            self._warm.close()
 
     def ours(self, *arguments: str | Path, timeout: float = 900.0) -> Transfer:
         """Run our client.

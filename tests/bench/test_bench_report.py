@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.measure import MIB, status_of, warm_memory
 from bench.report import Figure, Goal, Report, at_least, at_most, number, page, paired_ratio, section, table
 
 
@@ -71,3 +72,11 @@ def test_the_page_keeps_the_sections_that_were_not_measured_anew() -> None:
     second = page({"One": "## One\n\nnew one\n"}, first)
     assert first.replace("old one", "new one") == second
     assert page({}, second) == second
+
+
+def test_warm_memory_is_free_but_for_a_page_of_each_mebibyte() -> None:
+    before = status_of("self", "VmRSS")
+    held = warm_memory(256 * MIB + 5)
+    assert len(held) == 256 * MIB
+    assert status_of("self", "VmRSS") - before < 16 * MIB
+    held.close()
