@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 import shutil
@@ -83,6 +84,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place(folder: str) -> int:
     return LONGEST_FOLDERS.index(folder) if folder in LONGEST_FOLDERS else len(LONGEST_FOLDERS)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage seldom: with Airflow in memory, the default takes a sixteenth of the tests' CPU time."""
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_unconfigure() -> None:
