@@ -37,7 +37,6 @@ class Journal:
 
     :param checkpoint: stores it; ``None`` if there is no retry.
     :param is_retry: an earlier try may have written it.
-    :param is_retry: an earlier try may have written it.
     :param now: monotonic seconds.
     """
 
