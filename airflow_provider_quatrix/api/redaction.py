@@ -75,8 +75,6 @@ class Redactor:
         self._kept: dict[str, None] = {}
         self._passing: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
-        # Read without the lock, so that masking a log line never waits.
-        self._secrets_read: tuple[str, ...] = ()
         _wire_log_filter.watch(self)
 
     def keep(self, *secrets: str | None) -> None:
@@ -89,9 +87,7 @@ class Redactor:
                 for form in (*_forms(secret), base64.b64encode(secret.encode()).decode()):
                     with self._lock:
                         known = form in self._kept
-                        if not known:
-                            self._kept[form] = None
-                            self._publish()
+                        self._kept[form] = None
                     self._announce(form, known=known)
 
     def add(self, *secrets: str | None, announce: bool = True) -> None:
@@ -110,16 +106,16 @@ class Redactor:
                         self._passing.move_to_end(form)
                         while len(self._passing) > _MOST_REMEMBERED:
                             self._passing.popitem(last=False)
-                        if not known:
-                            self._publish()
                     self._announce(form, known=known or not announce)
 
     def renew_lock(self) -> None:
         """Take a new lock, in a child that was just forked."""
         self._lock = threading.Lock()
 
-    def _publish(self) -> None:
-        self._secrets_read = (*self._kept, *self._passing)
+    @property
+    def _secrets(self) -> list[str]:
+        # Each copy is one step of the interpreter, so it needs no lock: masking a log line never waits.
+        return [*self._kept, *self._passing]
 
     def _announce(self, secret: str, *, known: bool) -> None:
         if not known and self._on_secret is not None:
@@ -131,7 +127,7 @@ class Redactor:
 
     def found(self, text: str) -> set[str]:
         """Return the known secrets that a text contains."""
-        return {secret for secret in self._secrets_read if secret in text}
+        return {secret for secret in self._secrets if secret in text}
 
     def __call__(self, text: str) -> str:
         """Mask the known secrets in a text, and everything that looks like a secret.
@@ -142,7 +138,7 @@ class Redactor:
         return _UUID_LIKE.sub(MASK, _SECRET_MEMBER.sub(rf"\1{MASK}", self.known(text)))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(secrets={len(self._secrets_read)})"
+        return f"{type(self).__name__}(secrets={len(self._secrets)})"
 
 
 def without_tokens(text: str) -> str:

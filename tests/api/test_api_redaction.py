@@ -3,7 +3,9 @@ from __future__ import annotations
 import base64
 import gc
 import logging
+import sys
 import threading
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -216,6 +218,30 @@ def test_clients_come_and_go_while_others_log() -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_secrets_come_and_go_while_texts_are_masked() -> None:
+    redactor = Redactor()
+    redactor.keep("the-password")
+    done = threading.Event()
+
+    def add_links() -> None:
+        while not done.is_set():
+            redactor.add(str(uuid.uuid4()))
+
+    threads = [threading.Thread(target=add_links) for _ in range(3)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        masked = {redactor.known("the-password") for _ in range(2000)}
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(interval)
+    assert masked == {"***"}
 
 
 def test_a_client_shows_no_secret(quatrix_emulator: EmulatorClient) -> None:

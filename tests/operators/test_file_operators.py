@@ -641,7 +641,7 @@ def test_upload_keys_and_links_are_nowhere_to_be_seen(
     assert outcome.state == "success"
     assert "/a.csv" in seen
     # The client knows by heart what it must not show: password, session id, upload key and link.
-    secrets = QuatrixHook().client._transport.redactor._secrets_read
+    secrets = QuatrixHook().client._transport.redactor._secrets
     assert len(secrets) >= 4
     assert not [secret for secret in secrets if secret in seen]
 
