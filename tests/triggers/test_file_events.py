@@ -249,9 +249,9 @@ def test_a_file_is_told_once_nobody_has_written_to_it_for_long_enough(quatrix_em
         quatrix_emulator.advance(100)
         quatrix_emulator.put_file(EMAIL, "/in/a.csv", b"12")
         assert await triggerer.look() == []
-        quatrix_emulator.advance(119)
+        quatrix_emulator.advance(100)
         assert await triggerer.look() == []
-        quatrix_emulator.advance(2)
+        quatrix_emulator.advance(21)
         ((_, payload),) = await triggerer.look()
         assert payload["size"] == 2
 
