@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from system_calls import wait_until_nobody_calls
 
 from testing.airflow_settings import AIRFLOW_3
 
@@ -40,13 +40,7 @@ def watched(
     yield account
     airflow.pause(DAG_ID)
     file.touch()
-
-    def is_over() -> bool:
-        before = quatrix_emulator.calls(*LISTING)
-        time.sleep(INTERVAL + 2)
-        return quatrix_emulator.calls(*LISTING) == before
-
-    airflow.wait_until(is_over, "the folder is no longer watched", 90)
+    wait_until_nobody_calls(airflow, quatrix_emulator, LISTING, INTERVAL, "the folder is no longer watched")
 
 
 @pytest.mark.timeout(300)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from scheduler_notes import wait_until_noted
+from system_calls import wait_until_nobody_calls
 
 from testing.airflow_settings import AIRFLOW_3
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 DAG_ID = "quatrix_person_in_the_loop"
 TOKEN = "token-of-a-person"
+# Seconds between looks of the example.
+INTERVAL = 5
 
 pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no tasks that wait for a person")
 
@@ -134,3 +137,6 @@ def test_a_wrong_token_fails_and_says_what_to_do(
     assert "get a new one" in log
     assert quatrix_emulator.counters["captcha_rejected"] == 1
     assert quatrix_emulator.logins == 1
+    # The gate was skipped while it waited, and its trigger may ask once more: not in the next test, which counts calls.
+    call = ("GET", "session/keepalive")
+    wait_until_nobody_calls(airflow, quatrix_emulator, call, INTERVAL, "the gate waits no longer")
