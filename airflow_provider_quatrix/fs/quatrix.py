@@ -28,7 +28,7 @@ from airflow_provider_quatrix.api.models import FileKind
 from airflow_provider_quatrix.api.paths import InvalidPathError, all_of, join, safe_local_name, split
 from airflow_provider_quatrix.fs.file import CompressedWriter, QuatrixFile, TextWriter
 from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID
-from airflow_provider_quatrix.transfer.local_tree import LocalFiles, open_local
+from airflow_provider_quatrix.transfer.local_files import LocalFiles, open_local
 from airflow_provider_quatrix.transfer.temporary import is_temporary
 from airflow_provider_quatrix.transfer.tree import LeftOut, RemoteTree
 

@@ -17,9 +17,9 @@ from airflow_provider_quatrix.transfer.bulk import BulkCall, BulkMover, MoveResu
 from airflow_provider_quatrix.transfer.cleanup import WEEK, Cleaned, old_parts
 from airflow_provider_quatrix.transfer.error_context import doing
 from airflow_provider_quatrix.transfer.filters import FilterArguments, Selection, SelectionArguments
-from airflow_provider_quatrix.transfer.patterns import Sources, path_of
-from airflow_provider_quatrix.transfer.planning import listed
+from airflow_provider_quatrix.transfer.remote_files import listed
 from airflow_provider_quatrix.transfer.results import ApiKeyResult, CleanedResult, FileResult, QuotaResult, SearchResult
+from airflow_provider_quatrix.transfer.sources import Sources, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,9 +31,9 @@ from airflow_provider_quatrix.hooks.sharing import Made, OnceOnly, Order, Sought
 from airflow_provider_quatrix.hooks.storage import StorageCalls
 from airflow_provider_quatrix.transfer.error_context import doing
 from airflow_provider_quatrix.transfer.options import checked_flag
-from airflow_provider_quatrix.transfer.patterns import Sources, path_of
-from airflow_provider_quatrix.transfer.planning import Lookup, matching
+from airflow_provider_quatrix.transfer.remote_files import Lookup, matching
 from airflow_provider_quatrix.transfer.results import DownloadResult, FileResult, RequestResult, ShareResult
+from airflow_provider_quatrix.transfer.sources import Sources, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,10 +13,10 @@ from airflow_provider_quatrix.transfer.endpoints import QuatrixEndpoint
 from airflow_provider_quatrix.transfer.exchange import Exchange
 from airflow_provider_quatrix.transfer.journal import Journal, leaving_nothing
 from airflow_provider_quatrix.transfer.options import checked_read_back
-from airflow_provider_quatrix.transfer.patterns import Source, Sources, path_of
 from airflow_provider_quatrix.transfer.places import Place, as_texts, check_ends
 from airflow_provider_quatrix.transfer.results import Transfers
 from airflow_provider_quatrix.transfer.settings import DEFAULT_TRANSFERS
+from airflow_provider_quatrix.transfer.sources import Source, Sources, path_of
 from airflow_provider_quatrix.transfer.store_endpoint import StoreEndpoint
 
 if TYPE_CHECKING:

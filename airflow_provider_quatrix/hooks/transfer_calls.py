@@ -13,11 +13,13 @@ from airflow_provider_quatrix.hooks.lineage import Lineage, on_quatrix, on_this_
 from airflow_provider_quatrix.transfer.execution import run_download, run_upload
 from airflow_provider_quatrix.transfer.filters import Selection, SelectionArguments
 from airflow_provider_quatrix.transfer.journal import Journal
+from airflow_provider_quatrix.transfer.local_files import plan_upload
 from airflow_provider_quatrix.transfer.mirror import check_mirror
-from airflow_provider_quatrix.transfer.patterns import Sources, path_of
-from airflow_provider_quatrix.transfer.planning import DownloadPlan, UploadPlan, plan_download, plan_upload
+from airflow_provider_quatrix.transfer.plans import DownloadPlan, UploadPlan
+from airflow_provider_quatrix.transfer.remote_files import plan_download
 from airflow_provider_quatrix.transfer.results import Transfers
 from airflow_provider_quatrix.transfer.settings import DEFAULT_TRANSFERS, TransferSettings
+from airflow_provider_quatrix.transfer.sources import Sources, path_of
 from airflow_provider_quatrix.transfer.tree import RemoteTree
 
 if TYPE_CHECKING:

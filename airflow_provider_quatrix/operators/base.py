@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID, CheckedArguments, NamedArguments
 from airflow_provider_quatrix.links.quatrix import FILES, LINKS, address_of, showing_block
-from airflow_provider_quatrix.operators.authored import Templates, expanded, sources, written
 from airflow_provider_quatrix.transfer.options import checked_bandwidth, checked_checksum, checked_flag
-from airflow_provider_quatrix.transfer.patterns import check_no_url
+from airflow_provider_quatrix.transfer.sources import Templates, check_no_url, names_and_patterns, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +141,7 @@ class QuatrixSourcesOperator(QuatrixFileOperator):
             lex=lambda text: self.get_template_env().lex(text),
             render=lambda text: self.render_template(text, context),
         )
-        return sources(authored, getattr(self, name), templates, self.glob)
+        return names_and_patterns(authored, getattr(self, name), templates, self.glob)
 
     @property
     def _globs(self) -> bool | None:
@@ -231,6 +231,28 @@ class QuatrixPathOperator(QuatrixSourcesOperator):
         self.path = path
         self._check_paths(path=path)
         self._keep_written()
+
+
+def expanded(expand_input: Any, name: str, map_index: int, authored: Any) -> Any:
+    """Return what an author wrote as text in an argument of a mapped task, as :func:`written` does.
+
+    :param expand_input: what was given to ``expand`` or ``expand_kwargs``; ``None`` if not known.
+    :param map_index: which of the mapped task instances.
+    :param authored: :func:`written` of the mapped argument.
+    """
+    given = getattr(expand_input, "value", None)
+    if isinstance(given, Mapping):
+        return authored if name not in given or _is_written(given[name]) else None
+    if isinstance(given, list | tuple) and isinstance(given[map_index], Mapping):
+        return authored if name not in given[map_index] or _is_written(given[map_index][name]) else None
+    return None
+
+
+def _is_written(value: Any) -> bool:
+    """Return whether a value was written in the DAG and contains no result."""
+    if isinstance(value, list | tuple):
+        return all(_is_written(each) for each in value)
+    return isinstance(value, str | PathLike)
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> Any:

@@ -291,7 +291,7 @@ class QuatrixMakeDirectoryOperator(QuatrixFileOperator):
 
     def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any]:
         from airflow_provider_quatrix.api.paths import join, split
-        from airflow_provider_quatrix.transfer.patterns import path_of
+        from airflow_provider_quatrix.transfer.sources import path_of
 
         path = join(split(path_of(self.path, "path")))
         folder_id = hook.make_directory(path, create_parents=self.create_parents, exist_ok=self.exist_ok)

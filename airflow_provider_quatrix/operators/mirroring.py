@@ -62,7 +62,7 @@ def check_mirror_arguments(source: Any, target: Any, glob: bool | None, selectio
         check_mirror_source,
         check_mirror_target,
     )
-    from airflow_provider_quatrix.transfer.patterns import Sources
+    from airflow_provider_quatrix.transfer.sources import Sources
 
     check_mirror_selection(selection)
     if isinstance(source, list | tuple) or _is_final(source):

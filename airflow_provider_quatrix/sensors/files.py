@@ -11,7 +11,7 @@ from airflow_provider_quatrix.hooks.arguments import CheckedArguments, is_render
 from airflow_provider_quatrix.links.quatrix import FILES, address_of
 from airflow_provider_quatrix.sensors.base import QuatrixSensor
 from airflow_provider_quatrix.transfer.filters import FileFilter, read_moment, read_seconds, read_size
-from airflow_provider_quatrix.transfer.patterns import Sources
+from airflow_provider_quatrix.transfer.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

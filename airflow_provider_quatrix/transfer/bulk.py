@@ -16,7 +16,7 @@ from airflow_provider_quatrix.api.versions import Version
 from airflow_provider_quatrix.transfer.error_context import FilesFailedError, doing
 from airflow_provider_quatrix.transfer.failures import Failures
 from airflow_provider_quatrix.transfer.filters import ALL
-from airflow_provider_quatrix.transfer.planning import Lookup, files_below, matching, placed
+from airflow_provider_quatrix.transfer.remote_files import Lookup, files_below, matching, placed
 from airflow_provider_quatrix.transfer.results import MoveResult
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.models import RemoteFile
     from airflow_provider_quatrix.transfer.checkpoint import Checkpoint
     from airflow_provider_quatrix.transfer.filters import Selection
-    from airflow_provider_quatrix.transfer.patterns import Source, Sources
+    from airflow_provider_quatrix.transfer.sources import Source, Sources
     from airflow_provider_quatrix.transfer.tree import RemoteTree
 
 log = logging.getLogger(__name__)

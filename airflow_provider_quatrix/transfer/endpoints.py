@@ -12,9 +12,10 @@ from airflow_provider_quatrix.api.paths import join, split
 from airflow_provider_quatrix.api.stopping import cleaning_up
 from airflow_provider_quatrix.transfer.chunks import SMALLEST_CHUNK
 from airflow_provider_quatrix.transfer.patterns import matches
-from airflow_provider_quatrix.transfer.planning import DownloadJob, matching
+from airflow_provider_quatrix.transfer.plans import DownloadJob
 from airflow_provider_quatrix.transfer.reader import VersionChangedError, download_to
-from airflow_provider_quatrix.transfer.sources import delete_remote
+from airflow_provider_quatrix.transfer.remote_files import matching
+from airflow_provider_quatrix.transfer.source_deletion import delete_remote
 from airflow_provider_quatrix.transfer.stream_writer import StreamWriter
 from airflow_provider_quatrix.transfer.temporary import is_temporary
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.api.files import IfExists
     from airflow_provider_quatrix.api.models import Entry, RemoteFile
-    from airflow_provider_quatrix.transfer.patterns import Source
     from airflow_provider_quatrix.transfer.reader import Sink
+    from airflow_provider_quatrix.transfer.sources import Source
     from airflow_provider_quatrix.transfer.throttle import Throttle
     from airflow_provider_quatrix.transfer.tree import RemoteTree
 

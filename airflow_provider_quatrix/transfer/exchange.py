@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_quatrix.api.stopping import Stop
     from airflow_provider_quatrix.transfer.endpoints import Draft, Endpoint
-    from airflow_provider_quatrix.transfer.patterns import Source, Sources
     from airflow_provider_quatrix.transfer.places import Place
     from airflow_provider_quatrix.transfer.settings import TransferSettings
+    from airflow_provider_quatrix.transfer.sources import Source, Sources
 
 # A longer text may not fit into a database.
 _LONGEST_TEXT = 30_000

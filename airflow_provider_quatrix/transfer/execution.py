@@ -12,19 +12,19 @@ from airflow_provider_quatrix.transfer.download import Downloader
 from airflow_provider_quatrix.transfer.error_context import doing
 from airflow_provider_quatrix.transfer.failures import Failures
 from airflow_provider_quatrix.transfer.journal import leaving_nothing
-from airflow_provider_quatrix.transfer.mirror import Changes, compare, wanted_of
-from airflow_provider_quatrix.transfer.parallel import run_all
-from airflow_provider_quatrix.transfer.planning import DownloadJob, DownloadPlan, UploadJob, UploadPlan
-from airflow_provider_quatrix.transfer.progress import TransferLog
-from airflow_provider_quatrix.transfer.results import Transferred, Transfers
-from airflow_provider_quatrix.transfer.sources import (
-    delete_local,
-    delete_remote,
+from airflow_provider_quatrix.transfer.kept_plan import (
     dump_download,
     dump_upload,
+    kept_plan,
     load_download,
     load_upload,
 )
+from airflow_provider_quatrix.transfer.mirror import Changes, compare, wanted_of
+from airflow_provider_quatrix.transfer.parallel import run_all
+from airflow_provider_quatrix.transfer.plans import DownloadJob, DownloadPlan, UploadJob, UploadPlan
+from airflow_provider_quatrix.transfer.progress import TransferLog
+from airflow_provider_quatrix.transfer.results import Transferred, Transfers
+from airflow_provider_quatrix.transfer.source_deletion import delete_local, delete_remote
 from airflow_provider_quatrix.transfer.targets import LocalTarget, RemoteTarget
 from airflow_provider_quatrix.transfer.throttle import Handling, Throttle
 from airflow_provider_quatrix.transfer.upload import Uploader
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.checkpoint import Checkpoint
     from airflow_provider_quatrix.transfer.journal import Journal
     from airflow_provider_quatrix.transfer.mirror import Names
-    from airflow_provider_quatrix.transfer.planning import Plan
+    from airflow_provider_quatrix.transfer.plans import Plan
     from airflow_provider_quatrix.transfer.settings import TransferSettings
     from airflow_provider_quatrix.transfer.targets import Target
     from airflow_provider_quatrix.transfer.tree import RemoteTree
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 J = TypeVar("J", UploadJob, DownloadJob)
-P = TypeVar("P", UploadPlan, DownloadPlan)
 
 
 def run_upload(
@@ -72,7 +71,7 @@ def run_upload(
         handling=Handling(settings.checksum, settings.verify, Throttle(settings.bandwidth)),
     )
     with leaving_nothing(settings, stop, journal, uploader.clear_all, checkpoint):
-        made = _kept_plan(plan, load_upload, dump_upload, checkpoint, settings)
+        made = kept_plan(plan, load_upload, dump_upload, checkpoint, settings)
         uploader.many = len(made.jobs) > 1
         target = RemoteTarget(tree, made.base)
 
@@ -130,7 +129,7 @@ def run_download(
         throttle=Throttle(settings.bandwidth),
     )
     with leaving_nothing(settings, stop, journal, downloader.clear_all, checkpoint):
-        made = _kept_plan(plan, lambda text: load_download(text, tree), dump_download, checkpoint, settings)
+        made = kept_plan(plan, lambda text: load_download(text, tree), dump_download, checkpoint, settings)
 
         def begin(jobs: Sequence[DownloadJob], size: int) -> None:
             downloader.progress = TransferLog(size).moved
@@ -200,23 +199,6 @@ class _Steps(Generic[J]):
     check_complete: Callable[[], None]
     delete: Callable[[Iterable[tuple[J, Version]]], set[Names]]
     clear_all: Callable[[], None]
-
-
-def _kept_plan(
-    plan: Callable[[], P],
-    load: Callable[[str | None], P | None],
-    dump: Callable[[P], str],
-    checkpoint: Checkpoint | None,
-    settings: TransferSettings,
-) -> P:
-    """Return the plan of an earlier try, which includes sources that are deleted by now; otherwise a new one."""
-    kept = load(checkpoint.read()) if checkpoint is not None and settings.is_retry else None
-    if kept is not None:
-        return kept
-    made = plan()
-    if checkpoint is not None:
-        checkpoint.write(dump(made))
-    return made
 
 
 def _execute(

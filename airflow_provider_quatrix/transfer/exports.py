@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_quatrix.api.errors import QuatrixError
 from airflow_provider_quatrix.api.paths import InvalidPathError
 from airflow_provider_quatrix.transfer.filters import read_instant
-from airflow_provider_quatrix.transfer.patterns import path_of
 from airflow_provider_quatrix.transfer.places import Place, as_texts
+from airflow_provider_quatrix.transfer.sources import path_of
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.filters import Moment

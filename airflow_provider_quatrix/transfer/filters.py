@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
-from airflow_provider_quatrix.transfer.patterns import is_several, leads_to_matches, matches
+from airflow_provider_quatrix.transfer.patterns import leads_to_matches, matches
+from airflow_provider_quatrix.transfer.sources import is_several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

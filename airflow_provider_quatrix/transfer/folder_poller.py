@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.files import FilesApi
     from airflow_provider_quatrix.api.listing import Listing
     from airflow_provider_quatrix.api.models import RemoteFile
-    from airflow_provider_quatrix.transfer.patterns import Source, Sources
+    from airflow_provider_quatrix.transfer.sources import Source, Sources
 
     # A folder, and how many levels of subfolders.
     Place = tuple[str, int | None]

@@ -12,7 +12,7 @@ from airflow_provider_quatrix.api.versions import Version
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_provider_quatrix.transfer.patterns import Sources
+    from airflow_provider_quatrix.transfer.sources import Sources
 
 # A path below the target of a transfer, as names.
 Names = tuple[str, ...]

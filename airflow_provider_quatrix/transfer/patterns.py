@@ -1,22 +1,17 @@
-"""Paths and patterns: which text is a pattern, which is a name, and what a pattern matches."""
+"""Patterns, and which paths they match."""
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Self, TypeGuard
-
-from airflow_provider_quatrix.api.paths import InvalidPathError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
 
 WILDCARDS = ("*", "?", "[")
 _WILDCARDS = re.compile(r"[*?\[]")
-_URL = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.DOTALL)
 _ESCAPED = re.compile(r"\[([*?\[])\]")
 
 
@@ -88,134 +83,3 @@ def _past_any(reached: set[int], pattern: Sequence[str]) -> set[int]:
 
 def _fits(name: str, part: str) -> bool:
     return fnmatch.fnmatchcase(name, part) or (name == part and not _ESCAPED.search(part))
-
-
-@dataclass(frozen=True)
-class Source:
-    """A path or a pattern.
-
-    :param text: path, or pattern.
-    :param is_pattern: whether it is a pattern.
-    """
-
-    text: str
-    is_pattern: bool = False
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The names of the path, or the parts of the pattern."""
-        return tuple(part for part in self.text.split("/") if part)
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The paths and patterns that a call was given.
-
-    :param all: paths and patterns.
-    :param many: a list was given, of any length.
-    """
-
-    all: tuple[Source, ...]
-    many: bool = False
-
-    def __iter__(self) -> Iterator[Source]:
-        return iter(self.all)
-
-    @property
-    def single(self) -> bool:
-        """Whether one path was given, which stands for one file or folder."""
-        return not self.many and not self.all[0].is_pattern
-
-    @property
-    def into_folder(self) -> bool:
-        """Whether the target is a folder, even if it does not end in a slash."""
-        return not self.single
-
-    @property
-    def described(self) -> tuple[str, ...]:
-        """The same for the same sources, to distinguish calls."""
-        return tuple(f"{'pattern' if source.is_pattern else 'path'} {source.text}" for source in self.all)
-
-    @classmethod
-    def of(cls, value: object, *, glob: bool | None = None, name: str = "source", urls: bool = False) -> Self:
-        """Check and convert what was given.
-
-        :param value: text, a path, or an earlier result: a mapping with ``path`` or an object with such an attribute;
-            or several of them.
-        :param glob: whether text is a pattern; ``None``: if it contains wildcards. Results are names in any case.
-        :param name: the argument's name, for errors.
-        :param urls: accept URLs too.
-        :raises InvalidPathError: there is no path in it.
-        """
-        if is_several(value):
-            return cls(tuple(_source(each, glob, name, urls=urls) for each in _flat(value)), many=True)
-        return cls((_source(value, glob, name, urls=urls),))
-
-
-def is_several(value: object) -> TypeGuard[Iterable[Any]]:
-    """Return whether a value contains several paths, and is not one itself."""
-    return isinstance(value, Iterable) and not isinstance(value, str | bytes | PathLike | Mapping)
-
-
-def _flat(values: Iterable[Any]) -> Iterator[Any]:
-    for value in values:
-        if is_several(value):
-            yield from _flat(value)
-        else:
-            yield value
-
-
-def _source(value: object, glob: bool | None, name: str, *, urls: bool) -> Source:
-    if isinstance(value, str | PathLike):
-        text = _text(fspath(value), name, urls=urls)
-        return Source(text, has_wildcards(text) if glob is None else glob)
-    return Source(path_of(value, name, urls=urls))
-
-
-def path_of(value: object, name: str, *, urls: bool = False) -> str:
-    """Return the path in a text, a path or an earlier result.
-
-    :param name: the argument's name, for errors.
-    :param urls: accept a URL too.
-    :raises InvalidPathError: there is no path in it.
-    """
-    if isinstance(value, str | PathLike):
-        return _text(fspath(value), name, urls=urls)
-    if isinstance(value, Mapping) and value.get("summary") is True:
-        raise InvalidPathError(
-            f"{name} is the summary of {value.get('files')} files, without their paths: set results='all' in the task "
-            "that made it"
-        )
-    path = value.get("path") if isinstance(value, Mapping) else getattr(value, "path", None)
-    if not isinstance(path, str):
-        raise InvalidPathError(f"{name} is {value!r}: give a path as text, or a result that has one")
-    return _text(path, name, urls=urls)
-
-
-def check_no_url(text: str, name: str) -> None:
-    """Check that a path does not look like a URL.
-
-    :param name: the argument's name, for errors.
-    :raises InvalidPathError: it is a URL.
-    """
-    url = _URL.fullmatch(text)
-    if url is None:
-        return
-    if url[1] != "quatrix":
-        raise InvalidPathError(f"{name} is {text!r}: give a path, or use QuatrixTransferOperator, which takes URLs")
-    conn_id, _, rest = url[2].partition("/")
-    conn_id = conn_id.rstrip("@")
-    raise InvalidPathError(
-        f"{name} is {text!r}: give the path alone, '/{rest}'"
-        + (f", and the connection as quatrix_conn_id={conn_id!r}" if conn_id else "")
-    )
-
-
-def _text(text: object, name: str, *, urls: bool) -> str:
-    if not isinstance(text, str):
-        raise InvalidPathError(f"{name} is {text!r}: give a path as text")
-    if not text:
-        raise InvalidPathError(f"{name} is empty: give a path")
-    if not urls:
-        check_no_url(text, name)
-    return text

@@ -26,9 +26,9 @@ from airflow_provider_quatrix.transfer.throttle import Throttle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from airflow_provider_quatrix.transfer.patterns import Source
     from airflow_provider_quatrix.transfer.places import Place
     from airflow_provider_quatrix.transfer.reader import Sink
+    from airflow_provider_quatrix.transfer.sources import Source
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from airflow_provider_quatrix.api.stopping import TransferTooSlowError, check_st
 from airflow_provider_quatrix.transfer.chunks import MIB, SMALLEST_CHUNK, next_chunk
 from airflow_provider_quatrix.transfer.digest import FileDigest
 from airflow_provider_quatrix.transfer.journal import Journal, mark
-from airflow_provider_quatrix.transfer.local_tree import LocalSource, open_local
+from airflow_provider_quatrix.transfer.local_files import LocalSource, open_local
 from airflow_provider_quatrix.transfer.reader import VersionChangedError, download_to
 from airflow_provider_quatrix.transfer.results import Transferred
 from airflow_provider_quatrix.transfer.sinks import StreamSink

@@ -15,7 +15,8 @@ from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID, is_rendere
 from airflow_provider_quatrix.hooks.attempt import checkpoint_name
 from airflow_provider_quatrix.transfer.filters import FileFilter, read_moment, read_seconds, read_size
 from airflow_provider_quatrix.transfer.folder_poller import FileAges, FileCriteria
-from airflow_provider_quatrix.transfer.patterns import Sources, escape
+from airflow_provider_quatrix.transfer.patterns import escape
+from airflow_provider_quatrix.transfer.sources import Sources
 from airflow_provider_quatrix.triggers.base import QuatrixTrigger
 from airflow_provider_quatrix.triggers.event_state import EventState
 from airflow_provider_quatrix.triggers.looks import Look, looks_into

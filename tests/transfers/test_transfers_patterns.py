@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_quatrix.api.paths import InvalidPathError
-from airflow_provider_quatrix.transfer.patterns import (
-    Source,
-    Sources,
-    escape,
-    fixed_names,
-    leads_to_matches,
-    matches,
-    only_name,
-)
+from airflow_provider_quatrix.transfer.patterns import escape, fixed_names, leads_to_matches, matches, only_name
+from airflow_provider_quatrix.transfer.sources import Source, Sources
 
 
 @pytest.mark.parametrize(

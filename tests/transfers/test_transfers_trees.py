@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_quatrix.api.paths import InvalidPathError
-from airflow_provider_quatrix.transfer.local_tree import open_local
+from airflow_provider_quatrix.transfer.local_files import open_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

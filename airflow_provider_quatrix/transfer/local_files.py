@@ -1,24 +1,144 @@
-"""Local files and folders to upload. Before anything is sent, what cannot be sent is reported."""
+"""The local files of an upload: which they are, where they go, and how they are opened."""
 
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_quatrix.api.errors import QuatrixTransferError
-from airflow_provider_quatrix.api.paths import InvalidPathError, all_of
+from airflow_provider_quatrix.api.paths import InvalidPathError, all_of, check_name, join, split
 from airflow_provider_quatrix.api.versions import Version
+from airflow_provider_quatrix.transfer.filters import ALL
+from airflow_provider_quatrix.transfer.patterns import fixed_names, leads_to_matches, matches
+from airflow_provider_quatrix.transfer.plans import UploadJob, UploadPlan, check_distinct
+from airflow_provider_quatrix.transfer.temporary import is_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-SPECIAL_FILES = ("fail", "skip")
+    from airflow_provider_quatrix.transfer.filters import FileFilter, Selection
+    from airflow_provider_quatrix.transfer.sources import Source, Sources
+
 _LONGEST_SHOWN = 500
 _BLOCK = 1024 * 1024
+
+
+def plan_upload(
+    sources: Sources, target: str, *, selection: Selection = ALL, special_files: str = "fail"
+) -> UploadPlan:
+    """Decide what an upload does.
+
+    A single file goes to ``target`` itself, unless that ends in a slash. Everything else goes into the folder
+    ``target``: files keep their names, and the content of a folder keeps its structure.
+
+    :param sources: local files, folders or patterns.
+    :param target: path on Quatrix.
+    :param selection: which of the files; with a filter, no empty folders are made.
+    :param special_files: what to do about FIFOs, sockets and devices: ``fail`` or ``skip``.
+    :return: the plan.
+    :raises FileNotFoundError: a source is missing, or a pattern matches nothing.
+    :raises InvalidPathError: something cannot be read, is not a file, or has a name that Quatrix does not accept; or
+        two files would get the same path.
+    """
+    base = split(target)
+    single = sources.single and not Path(sources.all[0].text).is_dir()
+    local = LocalFiles(special_files)
+    if single and not target.endswith("/"):
+        found = tuple(_local(sources.all[0], local, selection))
+        local.check()
+        jobs = [UploadJob(entry.path, join(base), base[-1:], _version(entry)) for entry in found]
+        return UploadPlan(tuple(jobs), (), single=True, base=join(base[:-1]))
+    jobs = []
+    folders: list[tuple[str, ...]] = []
+    for source in sources:
+        for entry in _local(source, local, selection):
+            for name in entry.names:
+                check_name(name)
+            if entry.is_folder:
+                folders.append(entry.names)
+            elif not is_temporary(entry.path.name):
+                jobs.append(UploadJob(entry.path, join((*base, *entry.names)), entry.names, _version(entry)))
+    local.check()
+    check_distinct([(str(job.source), job.target) for job in jobs])
+    return UploadPlan(tuple(jobs), tuple(folders), single, join(base))
+
+
+def _version(entry: LocalEntry) -> Version:
+    return Version.of_local(entry.path.stat())
+
+
+def _local(source: Source, local: LocalFiles, selection: Selection) -> Iterator[LocalEntry]:
+    """Yield each file and folder with its names below the target."""
+    path = Path(source.text)
+    if source.is_pattern:
+        yield from _matching_local(source, local, selection)
+    elif path.is_dir():
+        yield from _below_local(path, local, selection.files)
+    elif not path.exists() and selection.missing_ok:
+        return
+    elif not path.exists():
+        raise FileNotFoundError(
+            f"There is no local file {source.text!r} on host {socket.gethostname()}, in {str(Path.cwd())!r}: "
+            "correct the path, or set missing_ok=True"
+        )
+    elif selection.files.takes_name((path.name,)) and local.is_wanted(path):
+        yield from _taken((LocalEntry(path, (path.name,), is_folder=False),), selection.files)
+
+
+def _below_local(folder: Path, local: LocalFiles, files: FileFilter) -> Iterator[LocalEntry]:
+    """Yield what is below a folder; with a filter, only files."""
+    if not files.is_active:
+        return local.below(folder)
+
+    def among(names: tuple[str, ...], is_folder: bool) -> bool:
+        return files.may_hold(names) if is_folder else files.takes_name(names)
+
+    return _taken((entry for entry in local.below(folder, among) if not entry.is_folder), files)
+
+
+def _matching_local(pattern: Source, local: LocalFiles, selection: Selection) -> Iterator[LocalEntry]:
+    """Yield the files that match a pattern; as in a shell, hidden ones only if the pattern says so."""
+    above = fixed_names(pattern.parts)
+    below = pattern.parts[len(above) :]
+    hidden = any(part.startswith(".") for part in below)
+    files, found = selection.files, False
+
+    def among(names: tuple[str, ...], is_folder: bool) -> bool:
+        nonlocal found
+        if names[-1].startswith(".") and not hidden:
+            return False
+        if is_folder:
+            return leads_to_matches(names, below) and files.may_hold(names)
+        if not matches(names, below):
+            return False
+        found = True
+        return files.takes_name(names)
+
+    folder = Path("/" if pattern.text.startswith("/") else "").joinpath(*above)
+    if folder.is_dir():
+        matching_files = (entry for entry in local.below(folder, among) if not entry.is_folder)
+        for entry in _taken(matching_files, files):
+            names = entry.names if selection.keep_structure else (entry.path.name,)
+            yield LocalEntry(entry.path, names, is_folder=False)
+    if not (found or local.problems or selection.missing_ok):
+        raise FileNotFoundError(f"The pattern {pattern.text!r} matches no local file (missing_ok=True allows it)")
+
+
+def _taken(entries: Iterable[LocalEntry], files: FileFilter) -> Iterator[LocalEntry]:
+    """Yield the files that are wanted."""
+    now = time.time()
+    for entry in entries:
+        if files.looks_inside:
+            found = entry.path.stat()
+            if not files.takes(entry.names, found.st_size, found.st_mtime, now):
+                continue
+        yield entry
 
 
 @dataclass(frozen=True)

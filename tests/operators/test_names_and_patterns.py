@@ -10,7 +10,8 @@ import pytest
 from jinja2 import Environment
 from jinja2.nativetypes import NativeEnvironment
 
-from airflow_provider_quatrix.operators.authored import Templates, expanded, sources, written
+from airflow_provider_quatrix.operators.base import expanded
+from airflow_provider_quatrix.transfer.sources import Templates, names_and_patterns, written
 
 HOSTILE = "*"
 VALUES = {
@@ -37,7 +38,7 @@ def result(argument: Any, *, native: bool = False, glob: bool | None = None) -> 
             return type(value)(rendered(each) for each in value)
         return render(value) if isinstance(value, str) else value() if callable(value) else value
 
-    return sources(written(argument), rendered(argument), Templates(environment.lex, render), glob)
+    return names_and_patterns(written(argument), rendered(argument), Templates(environment.lex, render), glob)
 
 
 def xcom(value: Any) -> Any:
@@ -126,8 +127,8 @@ def test_nobody_can_name_a_file_like_a_mark() -> None:
         return environment.from_string(text).render(star=seen[0].removeprefix("/in/").partition("{")[0])
 
     templates = Templates(environment.lex, render)
-    first = sources("/in/*{{ star }}", "/in/*x", templates)
-    second = sources("/in/*{{ star }}", "/in/*x", templates)
+    first = names_and_patterns("/in/*{{ star }}", "/in/*x", templates)
+    second = names_and_patterns("/in/*{{ star }}", "/in/*x", templates)
     assert first == "/in/**"
     assert second.count("*") == 1
 

@@ -1,242 +1,31 @@
-"""Which files a transfer moves, and to where: decided in full before the first byte moves."""
+"""The files on Quatrix that paths and patterns stand for, and where a download puts them."""
 
 from __future__ import annotations
 
-import socket
-import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from airflow_provider_quatrix.api.errors import QuatrixNotFound
 from airflow_provider_quatrix.api.models import FileKind, RemoteFile
-from airflow_provider_quatrix.api.paths import InvalidPathError, all_of, check_name, join, safe_local_name, split
-from airflow_provider_quatrix.api.versions import Version
+from airflow_provider_quatrix.api.paths import InvalidPathError, join, safe_local_name, split
 from airflow_provider_quatrix.transfer.filters import ALL
-from airflow_provider_quatrix.transfer.local_tree import LocalEntry, LocalFiles
-from airflow_provider_quatrix.transfer.patterns import Source, escape, fixed_names, leads_to_matches, matches
+from airflow_provider_quatrix.transfer.patterns import escape, fixed_names, leads_to_matches, matches
+from airflow_provider_quatrix.transfer.plans import DownloadJob, DownloadPlan, check_distinct
+from airflow_provider_quatrix.transfer.sources import Source
 from airflow_provider_quatrix.transfer.temporary import is_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow_provider_quatrix.api.models import Entry
     from airflow_provider_quatrix.transfer.filters import FileFilter, Selection
-    from airflow_provider_quatrix.transfer.patterns import Sources
+    from airflow_provider_quatrix.transfer.sources import Sources
     from airflow_provider_quatrix.transfer.tree import RemoteTree
+
 
 # For this many files of one folder, listing the folder is cheaper than a call for each.
 LIST_FROM = 5
-
-
-@dataclass(frozen=True)
-class UploadJob:
-    """One file to upload.
-
-    :param source: local file.
-    :param target: path on Quatrix.
-    :param names: the parts of its path below the target folder.
-    :param version: version of the source when the plan was made.
-    """
-
-    source: Path
-    target: str
-    names: tuple[str, ...]
-    version: Version
-
-
-@dataclass(frozen=True)
-class DownloadJob:
-    """One file to download.
-
-    :param remote: file on Quatrix.
-    :param names: the parts of its path below the target folder.
-    :param source: path on Quatrix.
-    """
-
-    remote: RemoteFile
-    target: Path
-    names: tuple[str, ...]
-    source: str
-
-    @property
-    def version(self) -> Version:
-        """Version of the source when the plan was made."""
-        return self.remote.version
-
-
-J = TypeVar("J")
-
-
-@dataclass(frozen=True)
-class Plan(Generic[J]):
-    """What a transfer does.
-
-    :param folders: the folders of the tree, also empty ones, as names below the target.
-    :param single: the source was one file, so the result is one file and no list.
-    :param gone: files whose sources an earlier try has deleted.
-    :param again: an earlier try has made the plan.
-    """
-
-    jobs: tuple[J, ...]
-    folders: tuple[tuple[str, ...], ...]
-    single: bool
-    gone: frozenset[tuple[str, ...]] = field(default=frozenset(), kw_only=True)
-    again: bool = field(default=False, kw_only=True)
-
-
-@dataclass(frozen=True)
-class UploadPlan(Plan[UploadJob]):
-    """What an upload does.
-
-    :param base: path of the target folder on Quatrix.
-    """
-
-    base: str
-
-
-@dataclass(frozen=True)
-class DownloadPlan(Plan[DownloadJob]):
-    """What a download does.
-
-    :param base: the local target folder.
-    :param left_out: what cannot be downloaded, with the reason.
-    """
-
-    base: Path
-    left_out: tuple[str, ...] = ()
-
-    def check_complete(self) -> None:
-        """Raise if something could not be downloaded. To be called after everything else was.
-
-        :raises InvalidPathError: names it.
-        """
-        if self.left_out:
-            raise InvalidPathError(
-                f"{len(self.jobs)} files were downloaded, but not all could be: {all_of(self.left_out)}. Rename "
-                "or remove these on Quatrix"
-            )
-
-
-def plan_upload(
-    sources: Sources, target: str, *, selection: Selection = ALL, special_files: str = "fail"
-) -> UploadPlan:
-    """Decide what an upload does.
-
-    A single file goes to ``target`` itself, unless that ends in a slash. Everything else goes into the folder
-    ``target``: files keep their names, and the content of a folder keeps its structure.
-
-    :param sources: local files, folders or patterns.
-    :param target: path on Quatrix.
-    :param selection: which of the files; with a filter, no empty folders are made.
-    :param special_files: what to do about FIFOs, sockets and devices: ``fail`` or ``skip``.
-    :return: the plan.
-    :raises FileNotFoundError: a source is missing, or a pattern matches nothing.
-    :raises InvalidPathError: something cannot be read, is not a file, or has a name that Quatrix does not accept; or
-        two files would get the same path.
-    """
-    base = split(target)
-    single = sources.single and not Path(sources.all[0].text).is_dir()
-    local = LocalFiles(special_files)
-    if single and not target.endswith("/"):
-        found = tuple(_local(sources.all[0], local, selection))
-        local.check()
-        jobs = [UploadJob(entry.path, join(base), base[-1:], _version(entry)) for entry in found]
-        return UploadPlan(tuple(jobs), (), single=True, base=join(base[:-1]))
-    jobs = []
-    folders: list[tuple[str, ...]] = []
-    for source in sources:
-        for entry in _local(source, local, selection):
-            for name in entry.names:
-                check_name(name)
-            if entry.is_folder:
-                folders.append(entry.names)
-            elif not is_temporary(entry.path.name):
-                jobs.append(UploadJob(entry.path, join((*base, *entry.names)), entry.names, _version(entry)))
-    local.check()
-    _check_distinct([(str(job.source), job.target) for job in jobs])
-    return UploadPlan(tuple(jobs), tuple(folders), single, join(base))
-
-
-def _version(entry: LocalEntry) -> Version:
-    return Version.of_local(entry.path.stat())
-
-
-def _local(source: Source, local: LocalFiles, selection: Selection) -> Iterator[LocalEntry]:
-    """Yield each file and folder with its names below the target."""
-    path = Path(source.text)
-    if source.is_pattern:
-        yield from _matching_local(source, local, selection)
-    elif path.is_dir():
-        yield from _below_local(path, local, selection.files)
-    elif not path.exists() and selection.missing_ok:
-        return
-    elif not path.exists():
-        raise FileNotFoundError(
-            f"There is no local file {source.text!r} on host {socket.gethostname()}, in {str(Path.cwd())!r}: "
-            "correct the path, or set missing_ok=True"
-        )
-    elif selection.files.takes_name((path.name,)) and local.is_wanted(path):
-        yield from _taken((LocalEntry(path, (path.name,), is_folder=False),), selection.files)
-
-
-def _below_local(folder: Path, local: LocalFiles, files: FileFilter) -> Iterator[LocalEntry]:
-    """Yield what is below a folder; with a filter, only files."""
-    if not files.is_active:
-        return local.below(folder)
-
-    def among(names: tuple[str, ...], is_folder: bool) -> bool:
-        return files.may_hold(names) if is_folder else files.takes_name(names)
-
-    return _taken((entry for entry in local.below(folder, among) if not entry.is_folder), files)
-
-
-def _matching_local(pattern: Source, local: LocalFiles, selection: Selection) -> Iterator[LocalEntry]:
-    """Yield the files that match a pattern; as in a shell, hidden ones only if the pattern says so."""
-    above = fixed_names(pattern.parts)
-    below = pattern.parts[len(above) :]
-    hidden = any(part.startswith(".") for part in below)
-    files, found = selection.files, False
-
-    def among(names: tuple[str, ...], is_folder: bool) -> bool:
-        nonlocal found
-        if names[-1].startswith(".") and not hidden:
-            return False
-        if is_folder:
-            return leads_to_matches(names, below) and files.may_hold(names)
-        if not matches(names, below):
-            return False
-        found = True
-        return files.takes_name(names)
-
-    folder = Path("/" if pattern.text.startswith("/") else "").joinpath(*above)
-    if folder.is_dir():
-        matching_files = (entry for entry in local.below(folder, among) if not entry.is_folder)
-        for entry in _taken(matching_files, files):
-            names = entry.names if selection.keep_structure else (entry.path.name,)
-            yield LocalEntry(entry.path, names, is_folder=False)
-    if not (found or local.problems or selection.missing_ok):
-        raise FileNotFoundError(f"The pattern {pattern.text!r} matches no local file (missing_ok=True allows it)")
-
-
-def _taken(entries: Iterable[LocalEntry], files: FileFilter) -> Iterator[LocalEntry]:
-    """Yield the files that are wanted."""
-    now = time.time()
-    for entry in entries:
-        if files.looks_inside:
-            found = entry.path.stat()
-            if not files.takes(entry.names, found.st_size, found.st_mtime, now):
-                continue
-        yield entry
-
-
-def _check_distinct(pairs: Sequence[tuple[str, str]]) -> None:
-    seen: dict[str, str] = {}
-    for source, target in pairs:
-        if target in seen:
-            raise InvalidPathError(f"{seen[target]!r} and {source!r} would both become {target!r}: rename one of them")
-        seen[target] = source
 
 
 def plan_download(tree: RemoteTree, sources: Sources, target: str, *, selection: Selection = ALL) -> DownloadPlan:
@@ -280,7 +69,7 @@ def plan_download(tree: RemoteTree, sources: Sources, target: str, *, selection:
                 left_out.append(f"{entry.path!a} is neither a file nor a folder")
             elif not is_temporary(entry.file.name):
                 jobs.append(DownloadJob(entry.file, place, names, entry.path))
-    _check_distinct([(job.remote.name, str(job.target)) for job in jobs])
+    check_distinct([(job.remote.name, str(job.target)) for job in jobs])
     folder = base.parent if single and not into_folder else base
     return DownloadPlan(tuple(jobs), tuple(folders), single, folder, tuple(left_out))
 
