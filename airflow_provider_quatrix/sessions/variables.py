@@ -24,7 +24,7 @@ _database_allowed = False
 
 
 class AirflowVariable:
-    """Stores a text in an Airflow Variable, which Airflow encrypts and masks.
+    """Stores a text in an Airflow Variable, which Airflow encrypts.
 
     :param name: the Variable's name.
     """
@@ -49,8 +49,7 @@ class AirflowVariable:
 class DatabaseVariable(AirflowVariable):
     """Stores a text in an Airflow Variable through the metadata database.
 
-    Airflow 2 allows that to tasks, Airflow 2 and 3 to commands. ``Variable.get`` would pass every version of the text
-    to Airflow's masker, which keeps them all, and a triggerer lives for weeks. The text is encrypted and needs no mask.
+    Airflow 2 allows that to tasks, Airflow 2 and 3 to commands. ``Variable.get`` would ask secrets backends first.
     """
 
     def read(self) -> str | None:

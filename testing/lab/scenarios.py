@@ -116,7 +116,7 @@ class VariableMeter:
         :param method: HTTP method.
         :return: the number.
         """
-        return self.calls.get((method, "quatrix_session_token"), 0)
+        return self.calls.get((method, "quatrix_session"), 0)
 
 
 def many_tasks(lab: Lab) -> None:

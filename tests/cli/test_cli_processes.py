@@ -46,7 +46,7 @@ def test_a_connection_and_a_session_in_airflows_database(airflow_db: Path, quatr
     assert PASSWORD not in done.stdout + done.stderr
     with closing(sqlite3.connect(airflow_db)) as database:
         ((name, text),) = database.execute("SELECT key, val FROM variable").fetchall()
-    assert name.startswith("quatrix_session_token__")
+    assert name.startswith("quatrix_session__")
     (open_session,) = quatrix_emulator.sessions
     assert open_session["id"] not in text
     assert quatrix_emulator.logins == 1

@@ -244,7 +244,7 @@ def test_in_a_task_the_session_lives_in_a_variable(quatrix_emulator: EmulatorCli
 
         work()
     assert run(dag).tasks["work"].xcom == EMAIL
-    assert variables(airflow_db) == [f"quatrix_session_token__{account_name(quatrix_emulator.url, EMAIL)}"]
+    assert variables(airflow_db) == [f"quatrix_session__{account_name(quatrix_emulator.url, EMAIL)}"]
     (session,) = quatrix_emulator.sessions
     assert session["id"].encode() not in airflow_db.read_bytes()
 

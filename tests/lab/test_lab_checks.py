@@ -12,15 +12,15 @@ from testing.lab.checks import (
 
 LOG = """\
 2026-11-24T21:03:59Z [info     ] request finished [http.access] duration_us=39018 method=GET \
-path=/execution/variables/quatrix_session_token__emulator_8580__demo_example.com__4718c380 query= status_code=404
+path=/execution/variables/quatrix_session__emulator_8580__demo_example.com__4718c380 query= status_code=404
 2026-11-24T21:04:00Z [info     ] request finished [http.access] duration_us=17331 method=PUT \
-path=/execution/variables/quatrix_session_token__emulator_8580__demo_example.com__4718c380 query= status_code=201
+path=/execution/variables/quatrix_session__emulator_8580__demo_example.com__4718c380 query= status_code=201
 2026-11-24T21:04:01Z [info     ] request finished [http.access] duration_us=5645 method=GET \
-path=/execution/variables/quatrix_upload_token__lab__1 query= status_code=200
+path=/execution/variables/quatrix_upload__lab__1 query= status_code=200
 2026-11-24T21:04:01Z [info     ] request finished [http.access] duration_us=5645 method=GET \
 path=/execution/connections/quatrix_default query= status_code=200
 2026-11-24T21:04:02Z [info     ] request finished [http.access] duration_us=5645 method=GET \
-path=/execution/variables/quatrix_session_token__emulator_8580__demo_example.com__4718c380 query= status_code=200
+path=/execution/variables/quatrix_session__emulator_8580__demo_example.com__4718c380 query= status_code=200
 2026-11-24T21:04:02Z [info     ] request finished [http.access] duration_us=1 method=GET path=/api/v2/variables query=
 """
 
@@ -60,9 +60,9 @@ def test_a_tenth_of_a_file_is_too_much_to_send_again() -> None:
 
 def test_calls_for_variables_are_counted_in_the_log_of_the_api_server() -> None:
     assert variable_calls(LOG.splitlines()) == {
-        ("GET", "quatrix_session_token"): 2,
-        ("PUT", "quatrix_session_token"): 1,
-        ("GET", "quatrix_upload_token"): 1,
+        ("GET", "quatrix_session"): 2,
+        ("PUT", "quatrix_session"): 1,
+        ("GET", "quatrix_upload"): 1,
     }
 
 

@@ -68,7 +68,7 @@ def test_only_old_notes_of_the_connection_are_deleted(
 
 
 def test_notes_are_found_among_airflows_variables(quatrix_connection: QuatrixConnection) -> None:
-    name, other = f"quatrix_upload_token__quatrix_default__{NAME}", f"quatrix_upload_token__other__{NAME}"
+    name, other = f"quatrix_upload__quatrix_default__{NAME}", f"quatrix_upload__other__{NAME}"
     text = sealed(QuatrixHook(quatrix_connection), 8 * DAY)
     with new_dag() as dag:
 

@@ -59,7 +59,7 @@ def variable(name: str) -> LockedVariable:
 
 def versions() -> list[str | None]:
     """What is read before and after writing and deleting."""
-    one, other = variable("quatrix_session_token__a"), variable("quatrix_session_token__a")
+    one, other = variable("quatrix_session__a"), variable("quatrix_session__a")
     seen = [one.read()]
     for text in ("one", "two"):
         one.write(text)
@@ -71,7 +71,7 @@ def versions() -> list[str | None]:
 
 def others_meanwhile() -> list[str]:
     """What another gets that wants the lock, once its holder has read and written, and once it is free."""
-    one, said = variable("quatrix_session_token__b"), []
+    one, said = variable("quatrix_session__b"), []
 
     def another(_number: int) -> None:
         try:
@@ -90,7 +90,7 @@ def others_meanwhile() -> list[str]:
 
 def of_a_lost_connection() -> str:
     """What the lock raises for one who waits for it, whose connection the database ends."""
-    one, said = variable("quatrix_session_token__f"), ["nothing"]
+    one, said = variable("quatrix_session__f"), ["nothing"]
 
     def another(_number: int) -> None:
         try:
@@ -115,7 +115,7 @@ def of_a_lost_connection() -> str:
 
 def counted() -> int:
     """What comes of counting up, which is read and written in two steps."""
-    one = variable("quatrix_session_token__c")
+    one = variable("quatrix_session__c")
 
     def count(_number: int) -> None:
         for _ in range(TURNS):
@@ -128,7 +128,7 @@ def counted() -> int:
 
 def after_a_kill() -> str | None:
     """What is read with the lock of a process that was killed while it held it."""
-    one = variable("quatrix_session_token__d")
+    one = variable("quatrix_session__d")
 
     def killed() -> None:
         settings.dispose_orm()
@@ -152,7 +152,7 @@ def sessions(url: str, folder: Path) -> tuple[int, float]:
     def host(number: int) -> None:
         transport = Transport(url)
         host_folder = AccountFolder(folder / f"host-{number}", url, EMAIL)
-        shared = SharedRecord(variable("quatrix_session_token__e"), cipher, host_folder, longest_claim=60.0)
+        shared = SharedRecord(variable("quatrix_session__e"), cipher, host_folder, longest_claim=60.0)
         broker = SessionBroker(
             SessionCalls(transport), who, shared=shared, fingerprint=cipher.fingerprint, sleep=waited.append
         )

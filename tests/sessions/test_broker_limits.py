@@ -168,7 +168,7 @@ def test_a_rejected_password_is_tried_once(team: Team, end_between: bool) -> Non
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_refusal_names_what_a_person_may_delete(team: Team, fails: bool) -> None:
     class Named(CountingStore):
-        name = "quatrix_session_token__acme"
+        name = "quatrix_session__acme"
 
     store = Named()
     store.fails = fails
@@ -178,7 +178,7 @@ def test_a_refusal_names_what_a_person_may_delete(team: Team, fails: bool) -> No
             team.broker(store=store, password="wrong-password").acquire()
         messages.append(str(error.value))
     assert "delete" not in messages[0]
-    place = f"the file {team.folder / 'host-1'}/" if fails else "the Variable quatrix_session_token__acme"
+    place = f"the file {team.folder / 'host-1'}/" if fails else "the Variable quatrix_session__acme"
     assert f"the account was corrected instead, delete {place}" in messages[1]
 
 

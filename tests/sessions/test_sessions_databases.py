@@ -50,7 +50,7 @@ def test_the_lock_of_a_database_is_held_until_it_is_given_up(
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["versions"] == [None, "one", "two", None]
     refused, given = found["others meanwhile"]
-    assert refused == "Another task has held the lock of the Variable quatrix_session_token__b for 2 s"
+    assert refused == "Another task has held the lock of the Variable quatrix_session__b for 2 s"
     assert given == "the lock"
     assert found["of a lost connection"] == "the database's error"
     assert found["counted"] == 40

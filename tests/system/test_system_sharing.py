@@ -121,7 +121,7 @@ def use(airflow: AirflowProcess, conn_id: str) -> str:
 
 
 def stored_record(airflow: AirflowProcess, emulator: EmulatorClient, account: Account) -> str:
-    name = f"quatrix_session_token__{account_name(emulator.url, account.email)}"
+    name = f"quatrix_session__{account_name(emulator.url, account.email)}"
     with closing(sqlite3.connect(airflow.home / "airflow.db", timeout=60)) as database:
         ((value,),) = database.execute("SELECT val FROM variable WHERE key = ? AND is_encrypted", (name,)).fetchall()
     settings = configparser.RawConfigParser()
@@ -164,7 +164,7 @@ def test_record_without_the_connection_is_useless(
     assert opened_by("another password") is None
 
     thief = make_account("system_thief")
-    variable: dict[str, Any] = {"key": f"quatrix_session_token__{account_name(quatrix_emulator.url, thief.email)}"}
+    variable: dict[str, Any] = {"key": f"quatrix_session__{account_name(quatrix_emulator.url, thief.email)}"}
     variable["value"] = text
     airflow.post("variables", variable)
     assert use(airflow, thief.conn_id) == "success"
