@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
 WILDCARDS = ("*", "?", "[")
 _WILDCARDS = re.compile(r"[*?\[]")
 _ESCAPED = re.compile(r"\[([*?\[])\]")

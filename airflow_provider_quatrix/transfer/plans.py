@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.models import RemoteFile
     from airflow_provider_quatrix.api.versions import Version
 
-
 J = TypeVar("J")
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.sources import Sources
     from airflow_provider_quatrix.transfer.tree import RemoteTree
 
-
 # For this many files of one folder, listing the folder is cheaper than a call for each.
 LIST_FROM = 5
 

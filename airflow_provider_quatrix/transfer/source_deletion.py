@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.mirror import Names
     from airflow_provider_quatrix.transfer.plans import DownloadJob, UploadJob
 
-
 log = logging.getLogger(__name__)
 # So many files per step. A step is not interrupted, and takes some calls for each file.
 _AT_ONCE = 50

@@ -22,9 +22,8 @@ from airflow_provider_quatrix.transfer.patterns import WILDCARDS, escape, has_wi
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.DOTALL)
-# Between tokens of these kinds, a template's text stands as it is.
+# Jinja's name for tokens that are the text between expressions.
 _DATA = "data"
 
 
