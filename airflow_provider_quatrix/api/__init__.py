@@ -63,27 +63,12 @@ __all__ = [
     "Transport",
 ]
 
-# Names are imported at first use. Parsing a DAG file must not wait for the import of an HTTP library.
+# Names are imported at first use. Parsing a DAG file must not wait for the import of an HTTP library. All others are
+# errors.
 _MODULES = {
     "auth": ("Credentials",),
     "authorization": ("ApiKeyAuthorizer", "Authorizer", "FixedSession", "SessionAuthorizer"),
     "client": ("QuatrixClient",),
-    "errors": (
-        "QuatrixApiError",
-        "QuatrixAuthenticationError",
-        "QuatrixCaptchaRequired",
-        "QuatrixConflict",
-        "QuatrixError",
-        "QuatrixLoginBudgetExhausted",
-        "QuatrixMfaRequired",
-        "QuatrixNotFound",
-        "QuatrixPermissionDenied",
-        "QuatrixQuotaExceeded",
-        "QuatrixRateLimited",
-        "QuatrixResponseError",
-        "QuatrixSessionExpired",
-        "QuatrixTransportError",
-    ),
     "models": ("Profile", "Quota", "SessionState", "SessionStatus"),
     "session": ("SessionCalls",),
     "transport": ("Transport",),
@@ -92,6 +77,6 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF.get(name, 'errors')}"), name)

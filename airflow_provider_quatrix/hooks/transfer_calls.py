@@ -123,20 +123,19 @@ class TransferCalls:
         :param selection: which files, see :class:`SelectionArguments`. With a filter, no empty folders are made.
         :return: one result per file, in the order of the plan.
         """
+        sources, place = Sources.of(source, glob=glob), path_of(target, "target")
         settings = self._settings(
             if_exists,
             selection,
             create_parents=create_parents,
+            verify=verify,
             transfers=transfers,
             checksum=checksum,
-            verify=verify,
             bandwidth=bandwidth,
             delete_source=delete_source,
             delete_extra=delete_extra,
             dry_run=dry_run,
         )
-
-        sources, place = Sources.of(source, glob=glob), path_of(target, "target")
 
         def plan(tree: RemoteTree, chosen: Selection) -> UploadPlan:
             return plan_upload(sources, place, selection=chosen)
@@ -245,6 +244,7 @@ class TransferCalls:
         :param selection: see :meth:`upload`.
         :return: one result per file, in the order of the plan.
         """
+        sources, place = Sources.of(source, glob=glob), path_of(target, "target")
         settings = self._settings(
             if_exists,
             selection,
@@ -256,8 +256,6 @@ class TransferCalls:
             delete_extra=delete_extra,
             dry_run=dry_run,
         )
-
-        sources, place = Sources.of(source, glob=glob), path_of(target, "target")
 
         def plan(tree: RemoteTree, chosen: Selection) -> DownloadPlan:
             return plan_download(tree, sources, place, selection=chosen)

@@ -138,14 +138,8 @@ class QuatrixDownloadOperator(QuatrixMirroringOperator):
     :param dry_run: fetch and delete nothing, only report what would happen.
     :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as in
         :class:`QuatrixUploadOperator` (templated).
-    :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).
-    :param keep_structure: files that match a pattern keep their folders, below the last one ahead of its first wildcard
-        (templated).
-    :param on_error: when a file fails: ``fail`` at once (default), or ``continue`` with the others and fail at the end
-        (templated).
-    :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
-    :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
-    :param quatrix_conn_id: connection of type ``quatrix`` (templated).
+    :param missing_ok: and ``keep_structure``, ``on_error``, ``glob``, ``results``, ``quatrix_conn_id``: as in
+        :class:`QuatrixUploadOperator`.
     :return: as in :class:`QuatrixUploadOperator`; ``path`` is local, ``id`` the file's on Quatrix.
     """
 
@@ -198,14 +192,8 @@ class QuatrixMoveOperator(_BulkMoveOperator):
     :param include: and ``exclude``, ``newer_than``, ``older_than``, ``min_size``, ``max_size``: which files, as in
         :class:`QuatrixUploadOperator`. With a filter, a folder stands for the files below it, which keep their
         structure; the folder itself stays (templated).
-    :param missing_ok: a source that is missing, or a pattern that matches nothing, is fine (templated).
-    :param keep_structure: files that match a pattern keep their folders, below the last one ahead of its first wildcard
-        (templated).
-    :param on_error: when a file fails: ``fail`` at once (default), or ``continue`` with the others and fail at the end
-        (templated).
-    :param glob: whether text is a pattern; default: if the DAG's author wrote wildcards into it.
-    :param results: ``all``, ``summary``, or ``auto`` (default): a summary of more than 1,000 files.
-    :param quatrix_conn_id: connection of type ``quatrix`` (templated).
+    :param missing_ok: and ``keep_structure``, ``on_error``, ``glob``, ``results``, ``quatrix_conn_id``: as in
+        :class:`QuatrixUploadOperator`.
     :return: ``{"path", "id", "size", "skipped"}`` for a single object, where ``path`` is the new one; a list of these
         for a pattern or a list; a summary as in :class:`QuatrixUploadOperator`.
     """
