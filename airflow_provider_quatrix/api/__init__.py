@@ -63,8 +63,8 @@ __all__ = [
     "Transport",
 ]
 
-# Names are imported at first use. Parsing a DAG file must not wait for the import of an HTTP library. All others are
-# errors.
+# Names are imported at first use. Parsing a DAG file must not wait for the import of an HTTP library. A name that is
+# not listed here is in `errors`.
 _MODULES = {
     "auth": ("Credentials",),
     "authorization": ("ApiKeyAuthorizer", "Authorizer", "FixedSession", "SessionAuthorizer"),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 if TYPE_CHECKING:
     from airflow_provider_quatrix.api.auth import Credentials
 
-_PURPOSE = b"airflow-provider-quatrix session record 1"
+_PURPOSE = b"airflow-provider-quatrix session record 2"
+# About 25 ms once per process and account; as much for each password that somebody tries who sees an encrypted text.
+_ITERATIONS = 100_000
 
 
 class RecordCipher:
@@ -27,7 +31,7 @@ class RecordCipher:
         material = json.dumps(
             [base_url, credentials.login.casefold(), credentials.password, credentials.totp_secret, credentials.pin]
         ).encode()
-        key = HKDF(algorithm=SHA256(), length=64, salt=None, info=_PURPOSE).derive(material)
+        key = _key(material)
         self._fernet = Fernet(base64.urlsafe_b64encode(key[:32]))
         self.fingerprint = key[32:48].hex()
         """Distinguishes credentials without revealing them."""
@@ -55,3 +59,10 @@ class RecordCipher:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+@lru_cache(maxsize=128)
+def _key(material: bytes) -> bytes:
+    """Return 64 bytes that cannot be told without the material, and take long to derive from it."""
+    slow = PBKDF2HMAC(algorithm=SHA256(), length=32, salt=_PURPOSE, iterations=_ITERATIONS).derive(material)
+    return HKDFExpand(algorithm=SHA256(), length=64, info=_PURPOSE).derive(slow)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from airflow_provider_quatrix.api import Credentials, SessionState, SessionStatus
 from airflow_provider_quatrix.sessions.cipher import RecordCipher
@@ -299,6 +303,16 @@ def test_other_credentials_read_all_but_the_session(other: RecordCipher) -> None
     both = pack(mine, other)
     assert unpack(both, other).session == mine.session
     assert unpack(both, CIPHER).session == FULL.session
+
+
+def test_a_password_takes_100_000_steps_to_try() -> None:
+    material = json.dumps(["https://acme.quatrix.it", ALICE.login, ALICE.password, ALICE.totp_secret, ALICE.pin])
+    purpose = b"airflow-provider-quatrix session record 2"
+    slow = hashlib.pbkdf2_hmac("sha256", material.encode(), purpose, 100_000)
+    first = hmac.digest(slow, purpose + b"\x01", "sha256")
+    second = hmac.digest(slow, first + purpose + b"\x02", "sha256")
+    assert second[:16].hex() == ME
+    assert Fernet(base64.urlsafe_b64encode(first)).decrypt(CIPHER.encrypt("x").encode()) == b"x"
 
 
 def test_the_same_credentials_have_the_same_key() -> None:
