@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import base64
+import gc
 import logging
+import sys
 import time
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,16 @@ def no_proxy_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def closed_tunnels() -> Iterator[None]:
+    """Close what Python before 3.11.4 leaves open of a tunnel, unless a newer urllib3 makes tunnels itself."""
+    yield
+    if sys.version_info < (3, 11, 4):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 @pytest.fixture
