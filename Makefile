@@ -143,7 +143,7 @@ clean: ## Remove everything that make has made.
 .PRECIOUS: .venv-%/.uv
 .venv-%/.uv: constraints/airflow-%.txt
 	@test -n "$(call python_for,$*)" || { echo "Airflow $* needs Python 3.11 to 3.$(NEWEST_$*), and none was found as" \
-	"$(or $(PYTHON),python3 or python3.N). Install one, or name one: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
+	"$(or $(PYTHON),python3 or python3.N) with venv (Debian: python3-venv). Install one, or name one: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
 	test -x .venv-$*/bin/python || $(call python_for,$*) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< uv
 	touch $@
