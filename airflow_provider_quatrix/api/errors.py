@@ -190,8 +190,16 @@ class _OsError(QuatrixApiError, OSError):
 
     _errno: int
 
-    def __init__(self, status: int, *arguments: Any, **others: Any) -> None:
-        super().__init__(status, *arguments, **others)
+    def __init__(
+        self,
+        status: int,
+        code: int | None = None,
+        msg: str = "",
+        details: Mapping[str, Any] | None = None,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(status, code, msg, details, retry_after=retry_after)
         # Set here, as OSError's constructor does not get the arguments that it expects.
         self.errno = self._errno
         self.strerror = str(self)
