@@ -49,7 +49,8 @@ class AirflowVariable:
 class DatabaseVariable(AirflowVariable):
     """Stores a text in an Airflow Variable through the metadata database.
 
-    Airflow 2 allows that to tasks, Airflow 2 and 3 to commands. ``Variable.get`` would ask secrets backends first.
+    Airflow 2 allows that to tasks, Airflow 2 and 3 to commands. ``Variable.get`` would ask secrets backends first. If
+    the account's name has a word by which Airflow masks, it would also pass every version of the text to the masker.
     """
 
     def read(self) -> str | None:
