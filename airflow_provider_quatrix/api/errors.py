@@ -188,46 +188,38 @@ def _exhausted(retry_after: float, limit: int, window: float) -> QuatrixLoginBud
 class _OsError(QuatrixApiError, OSError):
     """An API error that is also the builtin error that callers of file functions catch."""
 
-    _errno: int
+    # These replace the attributes of the same names, which OSError fills by position from any arguments.
+    errno: int
+    filename: None = None
 
-    def __init__(
-        self,
-        status: int,
-        code: int | None = None,
-        msg: str = "",
-        details: Mapping[str, Any] | None = None,
-        *,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(status, code, msg, details, retry_after=retry_after)
-        # Set here, as OSError's constructor does not get the arguments that it expects.
-        self.errno = self._errno
-        self.strerror = str(self)
-        self.filename = None
+    @property
+    def strerror(self) -> str:  # type: ignore[override]  # read by callers, set by none
+        """The message, as callers of file functions read it."""
+        return str(self)
 
 
 class QuatrixNotFound(_OsError, FileNotFoundError):
     """No such file, folder, share or other object."""
 
-    _errno = errno.ENOENT
+    errno = errno.ENOENT
 
 
 class QuatrixConflict(_OsError, FileExistsError):
     """The object's name is taken."""
 
-    _errno = errno.EEXIST
+    errno = errno.EEXIST
 
 
 class QuatrixPermissionDenied(_OsError, PermissionError):
     """The account may not do this."""
 
-    _errno = errno.EACCES
+    errno = errno.EACCES
 
 
 class QuatrixQuotaExceeded(_OsError):
     """The account's storage is used up."""
 
-    _errno = errno.ENOSPC
+    errno = errno.ENOSPC
 
 
 def malformed(
