@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.filters import Moment, Patterns
 
 # Text, a path, or an earlier result, which is a mapping with ``path``. Operators also accept an XComArg instead.
-
-# them.
 Path = str | PathLike[str] | Mapping[str, Any]
 Paths = Path | Sequence[Path]
+# The same for paths on the host that runs the call, in signatures of the hook.
+LocalPath = Path
+LocalPaths = Paths
 # E-mail addresses; a text may contain several.
 Emails = str | Sequence[str]
 # When something begins or ends: a timedelta counts from now, text is ISO 8601.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.api.client import QuatrixClient
     from airflow_provider_quatrix.hooks.attempt import Attempt
     from airflow_provider_quatrix.hooks.lineage import Naming
-    from airflow_provider_quatrix.hooks.signatures import Path, Paths
+    from airflow_provider_quatrix.hooks.signatures import LocalPath, LocalPaths, Path, Paths
     from airflow_provider_quatrix.transfer.checkpoint import Checkpoint
 
 
@@ -87,7 +87,7 @@ class TransferCalls:
     @checked_names(SelectionArguments)
     def upload(
         self,
-        source: Paths,
+        source: LocalPaths,
         target: Path,
         *,
         if_exists: str = "fail",
@@ -210,7 +210,7 @@ class TransferCalls:
     def download(
         self,
         source: Paths,
-        target: Path,
+        target: LocalPath,
         *,
         if_exists: str = "fail",
         create_parents: bool = False,
