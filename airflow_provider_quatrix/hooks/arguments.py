@@ -80,6 +80,29 @@ def checked_names(further: type) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
+def parameters_of(model: Callable[P, R]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Let a method have the parameters of another one, for callers, editors and type checkers.
+
+    :param model: the method that declares them. The decorated method gets all of them, defaults included.
+    """
+    signature = inspect.signature(model)
+
+    def decorate(method: Callable[..., R]) -> Callable[P, R]:
+        @wraps(method)
+        def call(*arguments: P.args, **named: P.kwargs) -> R:
+            try:
+                given = signature.bind(*arguments, **named)
+            except TypeError as error:
+                raise TypeError(f"{method.__name__}(): {error}") from None
+            given.apply_defaults()
+            return method(*given.args, **given.kwargs)
+
+        vars(call)["__signature__"] = signature
+        return call
+
+    return decorate
+
+
 class NamedArguments:
     """Part of an operator or sensor; reports an unknown argument together with the known one that may be meant."""
 

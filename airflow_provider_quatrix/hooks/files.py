@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_quatrix.api.errors import QuatrixConflict, QuatrixResponseError, QuatrixTransportError
 from airflow_provider_quatrix.api.files import IfExists
 from airflow_provider_quatrix.api.messages import Repeat
 from airflow_provider_quatrix.api.paths import join, split
 from airflow_provider_quatrix.api.retry import may_repeat
-from airflow_provider_quatrix.hooks.arguments import checked_names
+from airflow_provider_quatrix.hooks.arguments import checked_names, parameters_of
 from airflow_provider_quatrix.hooks.transfer_calls import TransferCalls
 from airflow_provider_quatrix.transfer.bulk import BulkCall, BulkMover, MoveResults
 from airflow_provider_quatrix.transfer.cleanup import WEEK, Cleaned, old_parts
@@ -22,7 +22,7 @@ from airflow_provider_quatrix.transfer.results import ApiKeyResult, CleanedResul
 from airflow_provider_quatrix.transfer.sources import Sources, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Unpack
 
     from airflow_provider_quatrix.api.models import Entry
@@ -167,25 +167,44 @@ class FileCalls(TransferCalls):
             below it, which keep their structure; the folder itself stays.
         :return: one result per object.
         """
-        call = _bulk_call(source, target, if_exists, glob, create_parents=create_parents, selection=selection)
-        results = self._mover("move", call.target, *call.sources.described).move(call)
-        self._report(results.moved, self._naming, self._naming)
-        return results
+        return self._bulk(
+            "move",
+            BulkMover.move,
+            source,
+            target,
+            if_exists=if_exists,
+            create_parents=create_parents,
+            glob=glob,
+            **selection,
+        )
 
     @checked_names(SelectionArguments)
-    def copy_many(
+    @parameters_of(move_many)
+    def copy_many(self, *places: Any, **how: Any) -> MoveResults:
+        """Copy files and folders on the server; parameters as for :meth:`move_many`. Files keep their times."""
+        return self._bulk("copy", BulkMover.copy, *places, **how)
+
+    def _bulk(
         self,
+        what: str,
+        run: Callable[[BulkMover, BulkCall], MoveResults],
         source: Paths,
         target: Path,
         *,
-        if_exists: str = "fail",
-        create_parents: bool = False,
-        glob: bool | None = None,
+        if_exists: str,
+        create_parents: bool,
+        glob: bool | None,
         **selection: Unpack[SelectionArguments],
     ) -> MoveResults:
-        """Copy files and folders on the server; parameters as for :meth:`move_many`. Files keep their times."""
-        call = _bulk_call(source, target, if_exists, glob, create_parents=create_parents, selection=selection)
-        results = self._mover("copy", call.target, *call.sources.described).copy(call)
+        """Move or copy files and folders, and report it."""
+        call = BulkCall(
+            Sources.of(source, glob=glob),
+            path_of(target, "target"),
+            IfExists.parse(if_exists),
+            create_parents,
+            Selection.of(**selection),
+        )
+        results = run(self._mover(what, call.target, *call.sources.described), call)
         self._report(results.moved, self._naming, self._naming)
         return results
 
@@ -266,21 +285,3 @@ class FileCalls(TransferCalls):
     def api_keys(self) -> list[ApiKeyResult]:
         """Return the API keys of all users that this one manages, without the keys themselves."""
         return [ApiKeyResult.of(key) for key in self.client.api_keys()]
-
-
-def _bulk_call(
-    source: Paths,
-    target: Path,
-    if_exists: str,
-    glob: bool | None,
-    *,
-    create_parents: bool,
-    selection: SelectionArguments,
-) -> BulkCall:
-    return BulkCall(
-        Sources.of(source, glob=glob),
-        path_of(target, "target"),
-        IfExists.parse(if_exists),
-        create_parents,
-        Selection.of(**selection),
-    )

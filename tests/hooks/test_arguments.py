@@ -14,7 +14,7 @@ from dag_runs import new_dag
 from airflow_provider_quatrix.decorators.files import QuatrixFileSensorDecoratedOperator, quatrix_file_sensor_task
 from airflow_provider_quatrix.get_provider_info import get_provider_info
 from airflow_provider_quatrix.hooks import signatures
-from airflow_provider_quatrix.hooks.arguments import check_names
+from airflow_provider_quatrix.hooks.arguments import check_names, parameters_of
 from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
 from airflow_provider_quatrix.operators.files import QuatrixUploadOperator
 from airflow_provider_quatrix.operators.session import QuatrixLoginOperator
@@ -94,6 +94,12 @@ def test_so_does_the_decorator() -> None:
             {"source": "/a", "target": "/b", "resume_key": "me"},
             r"move_many\(\) has no argument 'resume_key'",
         ),
+        (
+            "copy_many",
+            {"source": "/a", "target": "/b", "if_exist": "skip"},
+            r"copy_many\(\) has no argument 'if_exist': did you mean 'if_exists'",
+        ),
+        ("copy_many", {"source": "/a"}, r"copy_many\(\): missing a required argument: 'target'"),
         ("list_files", {"exclud": "*.tmp"}, "did you mean 'exclude'"),
         ("delete", {"path": "/a", "missing_okay": True}, "did you mean 'missing_ok'"),
     ],
@@ -101,6 +107,22 @@ def test_so_does_the_decorator() -> None:
 def test_so_does_the_hook_before_anything_is_sent(method: str, arguments: dict[str, Any], hint: str) -> None:
     with pytest.raises(TypeError, match=hint):
         getattr(QuatrixHook("no_such_connection"), method)(**arguments)
+
+
+def test_a_method_can_have_the_parameters_of_another_with_their_defaults() -> None:
+    def model(self: object, one: int, *, two: str = "2", **others: int) -> tuple[object, ...]:
+        raise AssertionError(self, one, two, others)
+
+    @parameters_of(model)
+    def call(*given: object, **named: object) -> tuple[object, ...]:
+        """Its own text."""
+        return (*given, named)
+
+    assert call("self", 1) == ("self", 1, {"two": "2"})
+    assert call("self", one=1, two="3", four=4) == ("self", 1, {"two": "3", "four": 4})
+    assert (inspect.signature(call), call.__doc__) == (inspect.signature(model), "Its own text.")
+    with pytest.raises(TypeError, match=r"^call\(\): too many positional arguments$"):
+        call("self", 1, "3")  # type: ignore[call-arg]
 
 
 def test_names_that_there_are_pass() -> None:
