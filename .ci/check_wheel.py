@@ -31,6 +31,13 @@ def test_sign_in(quatrix_emulator, quatrix_connection):
     assert QuatrixHook(quatrix_connection).test_connection()[0]
     assert quatrix_emulator.logins == 1
 """
+IMPORT_ALL = """
+import importlib, pkgutil, airflow_provider_quatrix as package
+
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.endswith(".__main__"):
+        importlib.import_module(module.name)
+"""
 
 
 def main(wheel: Path, line: str, python: str) -> int:
@@ -41,7 +48,7 @@ def main(wheel: Path, line: str, python: str) -> int:
     :param python: interpreter for the environment.
     :return: 0.
     """
-    check_contents(wheel)
+    lowest = check_contents(wheel)
     with tempfile.TemporaryDirectory() as folder:
         environment = Environment(Path(folder), line, python)
         environment.install(str(wheel))
@@ -50,12 +57,16 @@ def main(wheel: Path, line: str, python: str) -> int:
         environment.check_provider()
         environment.check_connection()
         environment.check_fixtures()
+        environment.check_imports(lowest)
     say(f"{wheel.name} works next to Airflow {line}")
     return 0
 
 
-def check_contents(wheel: Path) -> None:
-    """Check which files the wheel holds, and its metadata."""
+def check_contents(wheel: Path) -> list[str]:
+    """Check which files the wheel holds, and its metadata.
+
+    :return: the lowest versions of other providers that the wheel accepts.
+    """
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         info = next(name for name in names if name.endswith(".dist-info/METADATA"))
@@ -76,6 +87,10 @@ def check_contents(wheel: Path) -> None:
     expect(len(str(metadata.get_payload())) > 1000, "the README is the description")
     for group in ("apache_airflow_provider", "console_scripts", "pytest11"):
         expect(f"[{group}]" in entry_points, f"there is an entry point {group}")
+    required = [each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each]
+    lowest = [each.replace(">=", "==") for each in required if each.startswith("apache-airflow-providers-")]
+    expect(bool(lowest), f"the lowest versions of other providers are {', '.join(lowest)}")
+    return lowest
 
 
 class Environment:
@@ -105,8 +120,10 @@ class Environment:
         airflow = re.search(r"^apache-airflow==.+$", self.constraints.read_text(), re.MULTILINE)
         if airflow is None:
             sys.exit(f"FAILED: {self.constraints} names no Airflow")
-        target = ("--python", str(self.bin / "python"), "--constraint", str(self.constraints))
-        self._run(str(UV), "pip", "install", "--quiet", *target, airflow[0], *what)
+        self._install("--constraint", str(self.constraints), airflow[0], *what)
+
+    def _install(self, *arguments: str) -> None:
+        self._run(str(UV), "pip", "install", "--quiet", "--python", str(self.bin / "python"), *arguments)
 
     def check_that_the_emulator_names_its_extra(self) -> None:
         """Without the extra, the command starts if Airflow itself brings what it needs, or says what to install."""
@@ -141,6 +158,12 @@ class Environment:
         test.write_text(USER_TEST)
         passed = self._command("pytest", "-q", "-p", "no:cacheprovider", str(test))
         expect("1 passed" in passed, "a test with the fixtures passes")
+
+    def check_imports(self, lowest: list[str]) -> None:
+        """All modules can be imported next to the lowest versions of other providers, as pip does not update these."""
+        self._install("--no-deps", *lowest)
+        self._command("python", "-c", IMPORT_ALL)
+        say(f"  all modules can be imported next to {', '.join(lowest)}")
 
     @contextmanager
     def _emulator(self) -> Iterator[str]:

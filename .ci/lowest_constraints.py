@@ -1,4 +1,4 @@
-"""Prints the constraints of an Airflow line without what setup.cfg requires, so that its lowest versions are tried."""
+"""Prints the constraints of an Airflow line, but with the lowest versions of what setup.cfg requires."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ def main(line: str) -> None:
     settings.read(ROOT / "setup.cfg")
     required = settings["options"]["install_requires"] + settings["options.extras_require"]["emulator"]
     direct = {_name(each) for each in required.splitlines()}
+    for requirement in required.splitlines():
+        # The newest of the other providers would ask for newer versions of these.
+        if "providers" in requirement:
+            sys.stdout.write(f"{requirement.replace('>=', '==')}\n")
     for pinned in (ROOT / "constraints" / f"airflow-{line}.txt").read_text().splitlines():
         name = _name(pinned)
         if name not in direct and _GO_WITH_THEM.fullmatch(name) is None:

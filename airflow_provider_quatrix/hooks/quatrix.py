@@ -7,7 +7,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, conf, mask_secret
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, conf
 
 from airflow_provider_quatrix.api.auth import Credentials
 from airflow_provider_quatrix.api.authorization import ApiKeyAuthorizer
@@ -30,6 +30,7 @@ from airflow_provider_quatrix.hooks.connection import (
     ui_field_behaviour,
 )
 from airflow_provider_quatrix.hooks.failures import Trial, failed_stage
+from airflow_provider_quatrix.hooks.masking import mask_secret
 from airflow_provider_quatrix.hooks.metrics import Metrics
 from airflow_provider_quatrix.hooks.parsing import dag_file_line
 from airflow_provider_quatrix.sessions.broker import SessionBroker

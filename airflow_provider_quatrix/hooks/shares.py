@@ -208,7 +208,7 @@ class ShareCalls(StorageCalls):
 
         :param share: see :meth:`revoke_share`.
         """
-        from airflow.providers.common.compat.sdk import mask_secret
+        from airflow_provider_quatrix.hooks.masking import mask_secret
 
         reference = self._opened(share)
         link = reference.link or f"{self.settings.base_url}/{_PAGES[reference.kind]}/{reference.id}"

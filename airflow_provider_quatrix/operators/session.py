@@ -35,7 +35,7 @@ class _QuatrixSessionOperator(QuatrixOperator):
 
         Unlike ``render_template_fields``, this is called for mapped tasks too.
         """
-        from airflow.providers.common.compat.sdk import mask_secret
+        from airflow_provider_quatrix.hooks.masking import mask_secret
 
         super()._do_render_template_fields(*args, **kwargs)
         for name in self.secret_fields:

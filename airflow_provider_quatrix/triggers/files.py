@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import airflow.triggers.base
 from airflow.providers.common.compat.sdk import AirflowException
-from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID, is_rendered_later
@@ -20,6 +19,11 @@ from airflow_provider_quatrix.transfer.sources import Sources
 from airflow_provider_quatrix.triggers.base import QuatrixTrigger
 from airflow_provider_quatrix.triggers.event_state import EventState
 from airflow_provider_quatrix.triggers.looks import Look, looks_into
+
+try:
+    from airflow.triggers.base import BaseEventTrigger
+except ImportError:  # Airflow 2
+    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence
