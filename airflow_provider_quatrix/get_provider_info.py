@@ -81,7 +81,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [f"{package}.links.quatrix.QuatrixFilesLink", f"{package}.links.quatrix.QuatrixCaptchaLink"],
         "notifications": [f"{package}.notifications.quatrix.QuatrixNotifier"],
         "filesystems": [f"{package}.fs.quatrix"],
-        # Airflow 3.2 and later loads this module at every `airflow` command.
+        # Airflow 3 loads this module at every `airflow` command.
         "cli": [f"{package}.cli.airflow_commands.get_quatrix_cli_commands"],
         # The same under the names of Airflow 3 and Airflow 2.
         "asset-uris": [assets],

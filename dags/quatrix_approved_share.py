@@ -1,6 +1,6 @@
 """Send a report to people outside only after somebody has looked at what goes out and has approved it.
 
-Shows an approval before a share, on Airflow 3.1 and later. The question appears under *Required Actions*, with the
+Shows an approval before a share, on Airflow 3. The question appears under *Required Actions*, with the
 files as they are on Quatrix and with who will get them. *Approve* shares them. *Reject* shares nothing and fails the
 run, so that nobody takes it for one that has sent something; so does no answer within a day.
 
@@ -21,7 +21,7 @@ from airflow_provider_quatrix.operators.shares import QuatrixShareOperator
 
 try:
     from airflow.providers.standard.operators.hitl import ApprovalOperator
-except AirflowOptionalProviderFeatureException:  # below Airflow 3.1
+except AirflowOptionalProviderFeatureException:  # Airflow 2
     ApprovalOperator = None
 
 RECIPIENTS = os.environ.get("QUATRIX_EXAMPLE_RECIPIENTS") or "partner@example.com"

@@ -1,6 +1,6 @@
 """Wait for a person to pass a CAPTCHA, in Airflow or in the browser, then work.
 
-Shows how a person helps a DAG on Airflow 3.1 and later. A look at the session decides: if nothing is blocked, nobody
+Shows how a person helps a DAG on Airflow 3. A look at the session decides: if nothing is blocked, nobody
 is asked. Otherwise the question appears under *Required Actions*, and a file says so to whoever looks after Quatrix.
 Two ways lead on, and the run ends soon after the first of them:
 
@@ -30,7 +30,7 @@ from airflow_provider_quatrix.sensors.captcha import QuatrixCaptchaSensor
 
 try:
     from airflow.providers.standard.operators.hitl import HITLEntryOperator
-except AirflowOptionalProviderFeatureException:  # below Airflow 3.1
+except AirflowOptionalProviderFeatureException:  # Airflow 2
     HITLEntryOperator = None
 
 PATIENCE = timedelta(hours=12)

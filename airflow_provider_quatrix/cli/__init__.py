@@ -1,1 +1,1 @@
-"""The command line: ``python -m airflow_provider_quatrix``, and ``airflow quatrix`` on Airflow 3.2 and later."""
+"""The command line: ``python -m airflow_provider_quatrix``, and ``airflow quatrix`` on Airflow 3."""

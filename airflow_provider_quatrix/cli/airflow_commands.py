@@ -1,4 +1,4 @@
-"""The commands that Airflow 3.2 and later adds to its own; loaded at every ``airflow`` command."""
+"""The commands that Airflow 3 adds to its own; loaded at every ``airflow`` command."""
 
 from __future__ import annotations
 

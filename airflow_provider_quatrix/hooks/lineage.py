@@ -197,6 +197,6 @@ def _is_wanted() -> bool:
     try:
         from airflow.sdk.plugins_manager import get_hook_lineage_readers_plugins
     except ImportError:
-        # Before Airflow 3.2 the collector accepts none.
+        # Airflow 2 does not tell.
         return True
     return bool(get_hook_lineage_readers_plugins())

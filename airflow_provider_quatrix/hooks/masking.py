@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Of Airflow 3.1 and later, 3.0 and 2. The common.compat provider knows them from 1.22 on, but Airflow 3.2 and earlier
-# were released with older ones.
-_MODULES = ("airflow.sdk.log", "airflow.sdk.execution_time.secrets_masker", "airflow.utils.log.secrets_masker")
+# Of Airflow 3 and 2. The common.compat provider has the function too, but only from 1.22 on, which is newer than what
+# Airflow 3.3.2 was released with.
+_MODULES = ("airflow.sdk.log", "airflow.utils.log.secrets_masker")
 
 
 def _of_this_airflow() -> Callable[[str], None]:

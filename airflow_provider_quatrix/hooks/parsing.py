@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
-# What runs DAG files in Airflow 3.3, in earlier 3.x, and in 2.11.
-_LOADERS = (
-    "airflow.dag_processing.importers.python_importer",
-    "airflow.dag_processing.dagbag",
-    "airflow.models.dagbag",
-)
+# What runs DAG files in Airflow 3 and 2.
+_LOADERS = ("airflow.dag_processing.importers.python_importer", "airflow.models.dagbag")
 
 
 def dag_file_line() -> str | None:

@@ -156,7 +156,7 @@ def variable_names(prefix: str) -> list[str]:
         table = _table()
         with create_session() as session:
             return [key for (key,) in session.query(table.key).filter(table.key.startswith(prefix, autoescape=True))]
-    except Exception as error:  # noqa: BLE001 - Airflow 3 lists them only from 3.3 on, and only in tasks
+    except Exception as error:  # noqa: BLE001 - Airflow 3 lists them only in tasks
         log.info(
             "Airflow does not list Variables here (%s), so old checkpoints are not searched for", short_reason(error)
         )

@@ -18,8 +18,8 @@ PREFIX = "quatrix_arrivals__"
 class EventState:
     """A text that outlives the triggerer.
 
-    From Airflow 3.3 on it is in the asset's state store, if the trigger serves one asset. Otherwise it is in a
-    Variable.
+    It is in the asset's state store, which triggers can use from Airflow 3.3.2 on, if the trigger serves one asset.
+    Otherwise it is in a Variable.
 
     :param assets: the trigger's asset state store; ``None`` if there is none.
     :param name: unique among the triggers of an asset.

@@ -139,10 +139,10 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
     """Reports every new or changed file to an asset, for as long as it runs; for ``AssetWatcher`` on Airflow 3.
 
     Each file is reported at least once. A DAG that must not work twice on a file recognises it by its key, see
-    :mod:`airflow_provider_quatrix.hooks.arrivals`. The list of reported files is kept in the asset's state store. On
-    Airflow below 3.3, and if several assets share the trigger, it is kept in a Variable. Without such a list all files
-    in the folder are reported. All triggers that watch the same folder share one listing per interval. Arguments cannot
-    be templates, as there is no run to render them for.
+    :mod:`airflow_provider_quatrix.hooks.arrivals`. The list of reported files is kept in the asset's state store; if
+    several assets share the trigger, in a Variable. Without such a list all files in the folder are reported. All
+    triggers that watch the same folder share one listing per interval. Arguments cannot be templates, as there is no
+    run to render them for.
 
     The event's payload is ``{"path", "id", "size", "modified", "key"}``; ``modified`` is ISO 8601 in UTC.
 
@@ -218,7 +218,7 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
-        """Return what polls the folders, for an Airflow that reports when it has stored events.
+        """Return what polls the folders, and is told when Airflow has stored the events.
 
         :param kwargs: arguments of one of the triggers that share the stream.
         """
@@ -228,7 +228,7 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Look]:
-        """Yield polls of the folders, for an Airflow that does not report when it has stored events.
+        """Yield polls of the folders, if nobody reports when events have been stored.
 
         :param kwargs: arguments of one of the triggers that share the stream.
         """
@@ -241,7 +241,7 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
         return looks_into(fetchers, self.quatrix_conn_id, self.poll_interval)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Report files, on Airflow without shared streams; the listings are shared nevertheless."""
+        """Report files to who runs the trigger without a shared stream; the listings are shared nevertheless."""
         looks = cast("AsyncGenerator[Look, None]", self.open_shared_stream(self.serialize()[1]))
         async with aclosing(looks):
             async for event in self.filter_shared_stream(looks):

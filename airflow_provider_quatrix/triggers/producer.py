@@ -1,4 +1,4 @@
-"""Polls of a shared stream of Airflow 3.3, which reports when the events of a poll have been stored."""
+"""Polls of a shared stream of Airflow 3, which reports when the events of a poll have been stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_quatrix.triggers.looks import Look
 
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer
-except ImportError:  # Airflow below 3.3, which does not have it
+except ImportError:  # Airflow 2
     SharedStreamProducer = object  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:

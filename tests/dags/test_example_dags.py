@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("airflow_db", "quatrix_connection")
 
 FOLDER = Path(__file__).parents[2] / "dags"
 FILES = sorted(path.name for path in FOLDER.glob("*.py"))
-needs_people = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow asks people since 3.1 only")
-needs_watchers = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow has asset watchers since 3.0 only")
+needs_people = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 asks nobody")
+needs_watchers = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no asset watchers")
 
 # Reads files, in a process that can reach no host and knows no connection. Says which DAGs and heavy modules it found.
 READ = """

@@ -23,7 +23,7 @@ DAGS = Path(__file__).parents[2] / "dags"
 ANNA, BO = "anna@example.com", "bo@example.com"
 
 
-needs_people = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow asks people since 3.1 only")
+needs_people = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 asks nobody")
 
 
 def load(dag_id: str) -> Any:
