@@ -259,8 +259,8 @@ class FileOrigin:
         """Read a response. How it describes a person is not published."""
         found = body.get("antivirus_check")
         person = body.get("action_role")
-        told = [read_text(person.get(member)) for member in ("email", "name")] if isinstance(person, dict) else []
-        return cls("" if found in (None, False) else str(found), next(filter(None, told), ""))
+        names = [read_text(person.get(member)) for member in ("email", "name")] if isinstance(person, dict) else []
+        return cls("" if found in (None, False) else str(found), next(filter(None, names), ""))
 
 
 @dataclass(frozen=True)

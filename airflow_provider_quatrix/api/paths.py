@@ -12,7 +12,7 @@ LONGEST_NAME = 255
 # Bytes of a local file's name; no common file system allows more.
 _LONGEST_LOCAL_NAME = 255
 # A person does not read more.
-_MOST_TOLD = 10
+_MOST_SHOWN = 10
 
 
 class InvalidPathError(ValueError):
@@ -119,8 +119,8 @@ def by_wanted_name(names: Iterable[str]) -> dict[str, list[str]]:
 
 def all_of(found: Sequence[object]) -> str:
     """Return several things as one text: the first ten, and how many more there are."""
-    told = "; ".join(map(str, found[:_MOST_TOLD]))
-    return told if len(found) <= _MOST_TOLD else f"{told}; and {len(found) - _MOST_TOLD} more"
+    shown = "; ".join(map(str, found[:_MOST_SHOWN]))
+    return shown if len(found) <= _MOST_SHOWN else f"{shown}; and {len(found) - _MOST_SHOWN} more"
 
 
 def safe_local_name(name: str) -> str:

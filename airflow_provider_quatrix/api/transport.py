@@ -246,7 +246,7 @@ class Transport:
             deadline,
             most_sent=request.most_sent,
             sleep=self._sleep,
-            before_sleep=lambda state: self._tell(request, state),
+            before_sleep=lambda state: self._report_repeat(request, state),
         )
         try:
             return retrying(one)
@@ -254,7 +254,7 @@ class Transport:
             # It refers to itself by these, and would keep the request's body until the garbage collector comes.
             retrying.iter_state.reset()
 
-    def _tell(self, request: Request, state: tenacity.RetryCallState) -> None:
+    def _report_repeat(self, request: Request, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
         if error is not None:
             for observer in self.observers:

@@ -34,14 +34,14 @@ def get(args: argparse.Namespace, output: Output) -> int:
     """Download files, folders or what matches patterns."""
     with output.progress("Downloading"):
         results = QuatrixHook(args.conn_id).download(args.source, args.target, **_how(args))
-    return _tell(results, "Downloaded", output)
+    return _show_transfers(results, "Downloaded", output)
 
 
 def put(args: argparse.Namespace, output: Output) -> int:
     """Upload files or folders. The shell has expanded patterns, so all arguments are names."""
     with output.progress("Uploading"):
         results = QuatrixHook(args.conn_id).upload(args.source, args.target, glob=False, **_how(args))
-    return _tell(results, "Uploaded", output)
+    return _show_transfers(results, "Uploaded", output)
 
 
 def _how(args: argparse.Namespace) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _how(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _tell(results: Transfers, done: str, output: Output) -> int:
+def _show_transfers(results: Transfers, done: str, output: Output) -> int:
     value = [
         {
             "path": result.path,

@@ -45,12 +45,12 @@ class Findings:
         except QuatrixCaptchaRequired:
             raise
         except (QuatrixPermissionDenied, QuatrixQuotaExceeded) as error:
-            self.untried(told(error), name)
+            self.untried(error_text(error), name)
         except QuatrixError as error:
             if is_outage(error) and not isinstance(error, QuatrixResponseError):
-                self.untried(told(error), name)
+                self.untried(error_text(error), name)
             else:
-                self.found(name, holds=False, seen=told(error))
+                self.found(name, holds=False, seen=error_text(error))
 
     def all(self) -> list[Finding]:
         """Return one finding per assumption, in their order."""
@@ -58,6 +58,6 @@ class Findings:
         return [self._findings[name] for name in ASSUMPTIONS]
 
 
-def told(error: QuatrixError) -> str:
+def error_text(error: QuatrixError) -> str:
     """Return a short text for a failure: for a refusal its status, code and message."""
     return str(error).replace("\n", " ")[:200]

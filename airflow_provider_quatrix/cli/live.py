@@ -17,7 +17,7 @@ from airflow_provider_quatrix.api.errors import (
 )
 from airflow_provider_quatrix.api.refusals import error_from, is_session_id
 from airflow_provider_quatrix.cli.assumptions import ASSUMPTIONS
-from airflow_provider_quatrix.cli.findings import Findings, told
+from airflow_provider_quatrix.cli.findings import Findings, error_text
 from airflow_provider_quatrix.cli.live_files import try_files
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def explored(hook: QuatrixHook, recorder: Recorder, trial: Trial, folder: str) -
         _try_account(live, hook.client, recorder)
         try_files(live, hook, folder)
     except QuatrixCaptchaRequired as block:
-        live.found("captcha-words", holds=True, seen=told(block))
+        live.found("captcha-words", holds=True, seen=error_text(block))
         live.untried("the account waits for a CAPTCHA now", *ASSUMPTIONS)
     return live.all()
 
@@ -118,10 +118,10 @@ def _try_login(live: Findings, hook: QuatrixHook, recorder: Recorder, trial: Tri
     live.untried("the session was open; `session end` lets the next check sign in", "login-answer", "second-factor")
     refusal = recorder.refusal
     if isinstance(refusal, QuatrixCaptchaRequired):
-        live.found("captcha-words", holds=True, seen=told(refusal))
+        live.found("captcha-words", holds=True, seen=error_text(refusal))
         live.found("captcha-session", refusal.session_id is not None)
     elif refusal is not None and trial.failed:
-        why = f"if the account waits for a CAPTCHA, captcha_pattern must match a word of: {told(refusal)}"
+        why = f"if the account waits for a CAPTCHA, captcha_pattern must match a word of: {error_text(refusal)}"
         live.untried(why, "captcha-words", "captcha-session")
     live.untried("the account is not blocked", "captcha-words", "captcha-session")
 
@@ -144,7 +144,7 @@ def _try_session(live: Findings, client: QuatrixClient) -> None:
                 answer = client.with_session(str(uuid.uuid4())).call("GET", path)
                 live.found(name, name == "unknown-logout", f"HTTP {answer.status}")
             except QuatrixApiError as refusal:
-                live.found(name, isinstance(refusal, QuatrixSessionExpired), told(refusal))
+                live.found(name, isinstance(refusal, QuatrixSessionExpired), error_text(refusal))
 
 
 def _try_account(live: Findings, client: QuatrixClient, recorder: Recorder) -> None:

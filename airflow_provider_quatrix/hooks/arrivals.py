@@ -89,14 +89,14 @@ def claim_arrivals(
         found += [arrival for each in wanted for arrival in waiting(tree.files, each)]
         arrivals = list({arrival.key: arrival for arrival in (*reported, *found)}.values())
         claimed = run_all(arrivals, lambda arrival: claims.claim(arrival, origin=refuse_infected), _AT_ONCE, Stop())
-    told = [_told(each) for each in claimed if each is not None]
-    log.info("Claimed %d of %d files; other runs have the rest, or it is gone", len(told), len(arrivals))
-    for file in told:
+    files = [_as_result(each) for each in claimed if each is not None]
+    log.info("Claimed %d of %d files; other runs have the rest, or it is gone", len(files), len(arrivals))
+    for file in files:
         if file["infected"]:
             uploader = file["uploader"] or "somebody"
             log.error("Refused %s, uploaded by %s: Quatrix reports %s", file["path"], uploader, file["infected"])
     return ClaimedArrivals(
-        files=[file for file in told if not file["infected"]], refused=[file for file in told if file["infected"]]
+        files=[file for file in files if not file["infected"]], refused=[file for file in files if file["infected"]]
     )
 
 
@@ -125,7 +125,7 @@ def finish_arrivals(
     return [arrival_of(entry) for entry in moved if entry is not None]
 
 
-def _told(claimed: Claimed) -> dict[str, Any]:
+def _as_result(claimed: Claimed) -> dict[str, Any]:
     origin = claimed.origin
     return arrival_of(claimed.entry) | {
         "key": claimed.key,

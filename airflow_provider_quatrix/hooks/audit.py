@@ -10,7 +10,7 @@ from airflow_provider_quatrix.api.stopping import stopped_by
 from airflow_provider_quatrix.api.tracking import MOST_ACTIVITIES
 from airflow_provider_quatrix.hooks.shares import ShareCalls
 from airflow_provider_quatrix.hooks.tables import database_hook, replace_rows
-from airflow_provider_quatrix.transfer.activity import COLUMNS, LogReader, as_csv, as_row, read_report, told
+from airflow_provider_quatrix.transfer.activity import COLUMNS, LogReader, as_csv, as_result, as_row, read_report
 from airflow_provider_quatrix.transfer.error_context import doing
 from airflow_provider_quatrix.transfer.exports import Destination, Interval
 from airflow_provider_quatrix.transfer.options import checked_flag
@@ -45,11 +45,11 @@ class AuditCalls(ShareCalls):
         checked_flag("full", full)
         if interval.end > time.time():
             log.warning("%s is not over yet: what is still to come is missing", interval)
-        begin, end = interval.asked
+        begin, end = interval.request_interval
         with doing("Reading the activity log of", str(interval)):
             if full:
                 return read_report(self.client.tracking.csv(start=begin, end=end), interval)
-            return list(map(told, LogReader(self._page, MOST_ACTIVITIES).read(interval)))
+            return list(map(as_result, LogReader(self._page, MOST_ACTIVITIES).read(interval)))
 
     def _page(self, after: str | None, begin: float, end: float) -> tuple[Activity, ...]:
         return self.client.tracking.activity(limit=MOST_ACTIVITIES, after=after, start=begin, end=end)

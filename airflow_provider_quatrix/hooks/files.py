@@ -129,16 +129,16 @@ class FileCalls(TransferCalls):
         :return: the moved object; ``None`` if it was skipped.
         """
         found = self._tree().move(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
-        return self._told(source, found)
+        return self._result_of(source, found)
 
     def copy(
         self, source: str, target: str, *, if_exists: str = "fail", create_parents: bool = False
     ) -> FileResult | None:
         """Copy a file or folder on the server; parameters as for :meth:`move`."""
         found = self._tree().copy(source, target, if_exists=IfExists.parse(if_exists), create_parents=create_parents)
-        return self._told(source, found)
+        return self._result_of(source, found)
 
-    def _told(self, source: str, found: Entry | None) -> FileResult | None:
+    def _result_of(self, source: str, found: Entry | None) -> FileResult | None:
         """Return and report what became of an object."""
         self._report([] if found is None else [(source, found.path)], self._naming, self._naming)
         return None if found is None else FileResult.of(found.path, found.file)

@@ -215,8 +215,8 @@ class QuatrixHook(AuditCalls, BaseHook):
         before = self._login_attempts()
         trial = self.trial()
         # Airflow invents an id for the test, which nobody knows.
-        told = trial.error.without_id if isinstance(trial.error, InvalidConnectionError) else trial.message
-        text = f"{trial.failed}: {told}" if trial.failed else told
+        reason = trial.error.without_id if isinstance(trial.error, InvalidConnectionError) else trial.message
+        text = f"{trial.failed}: {reason}" if trial.failed else reason
         after = self._login_attempts()
         if before is not None and after is not None:
             left = max(0, LOGIN_LIMIT - after)

@@ -135,15 +135,15 @@ def checked_period(activates: Any, expires: Any, now: datetime) -> tuple[int | N
         for moment in (checked_moment("activates", activates), checked_moment("expires", expires))
     )
     if end is not None and end <= now:
-        raise InvalidShareError(f"expires is {_told(end)}, in the past: give a later moment")
+        raise InvalidShareError(f"expires is {_as_text(end)}, in the past: give a later moment")
     if begin is not None and end is not None and end <= begin:
         raise InvalidShareError(
-            f"expires is {_told(end)}, not after activates, which is {_told(begin)}: let it end after it begins"
+            f"expires is {_as_text(end)}, not after activates, which is {_as_text(begin)}: let it end after it begins"
         )
     return (None if begin is None else int(begin.timestamp())), (None if end is None else int(end.timestamp()))
 
 
-def _told(moment: datetime) -> str:
+def _as_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -186,7 +186,7 @@ def check_quicklink(quicklink: bool, recipients: tuple[str, ...], **further: Any
             )
 
 
-def check_asked(recipients: tuple[str, ...]) -> None:
+def check_request_recipients(recipients: tuple[str, ...]) -> None:
     """Check that a request for files has recipients.
 
     :raises InvalidShareError: it has none.

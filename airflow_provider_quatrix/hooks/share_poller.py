@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # The call that counts downloads does not report whether a share was revoked. So one poll in so many checks that
 # instead of the downloads.
 # place of the downloads.
-_LOOKS_AT_STATE = 10
+_POLLS_PER_STATE = 10
 
 
 class SharePoller:
@@ -30,7 +30,7 @@ class SharePoller:
     def __init__(self, conn_id: str, share: str) -> None:
         self._conn_id = conn_id
         self._share = share
-        self._looks = 0
+        self._polls = 0
         self._is_listed = False
         self._is_revoked = False
         self._counts: dict[str, int] = {}
@@ -43,23 +43,23 @@ class SharePoller:
         """
         hook = QuatrixHook(self._conn_id)
         reference, client = hook._opened(self._share), hook.client
-        is_first = self._looks == 0
-        if self._looks % _LOOKS_AT_STATE == 0:
-            self._look_at_state(client, reference.id)
-        if is_first or self._is_revoked or self._looks % _LOOKS_AT_STATE:
-            ended = self._look_at_downloads(client, reference)
+        is_first = self._polls == 0
+        if self._polls % _POLLS_PER_STATE == 0:
+            self._fetch_state(client, reference.id)
+        if is_first or self._is_revoked or self._polls % _POLLS_PER_STATE:
+            ended = self._fetch_downloads(client, reference)
         else:
             ended = ""
-        self._looks += 1
+        self._polls += 1
         return Receipts(reference, dict(self._known), "was revoked" if self._is_revoked else ended)
 
-    def _look_at_state(self, client: QuatrixClient, share_id: str) -> None:
+    def _fetch_state(self, client: QuatrixClient, share_id: str) -> None:
         entry = next((each for each in client.tracking.shares() if each.id == share_id), None)
         # How far back the list goes is not documented. So a share that was never in it may only be too old.
         self._is_revoked = entry.revoked if entry is not None else self._is_listed
         self._is_listed = self._is_listed or entry is not None
 
-    def _look_at_downloads(self, client: QuatrixClient, reference: ShareReference) -> str:
+    def _fetch_downloads(self, client: QuatrixClient, reference: ShareReference) -> str:
         """Check what was downloaded; return why the share has ended, empty if it has not."""
         try:
             files, now = client.tracking.files_and_time(reference.id)

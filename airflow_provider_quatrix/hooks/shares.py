@@ -16,8 +16,8 @@ from airflow_provider_quatrix.hooks.share_arguments import (
     LONGEST_MESSAGE,
     LONGEST_SUBJECT,
     InvalidShareError,
-    check_asked,
     check_quicklink,
+    check_request_recipients,
     checked_emails,
     checked_period,
     checked_pin,
@@ -237,7 +237,7 @@ class ShareCalls(StorageCalls):
         :raises InvalidShareError: an argument is invalid; nothing was sent.
         """
         emails = checked_emails(recipients)
-        check_asked(emails)
+        check_request_recipients(emails)
         checked_text("message", message, LONGEST_MESSAGE)
         for name, value in (
             ("send_email", send_email),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TELL_SECONDS = 60.0
+_LOG_SECONDS = 60.0
 
 
 class WaitLog:
@@ -30,10 +30,10 @@ class WaitLog:
     ) -> None:
         self._interval = interval
         self._now = now
-        self._told: float | None = None
+        self._logged_at: float | None = None
         self._is_first = is_first
 
-    def tell(self, what: str, seen: str) -> None:
+    def write(self, what: str, seen: str) -> None:
         """Log what the task waits for, unless that was logged less than a minute ago.
 
         :param what: such as ``/in/*.csv``.
@@ -46,12 +46,12 @@ class WaitLog:
         now = self._now()
         if self._interval is not None:
             # Polls are at least an interval apart, so two of them never see the same minute begin.
-            is_due = self._is_first or now // _TELL_SECONDS != (now - self._interval) // _TELL_SECONDS
+            is_due = self._is_first or now // _LOG_SECONDS != (now - self._interval) // _LOG_SECONDS
             self._is_first = False
             return is_due
-        if self._told is not None and now - self._told < _TELL_SECONDS:
+        if self._logged_at is not None and now - self._logged_at < _LOG_SECONDS:
             return False
-        self._told = now
+        self._logged_at = now
         return True
 
 

@@ -85,17 +85,17 @@ class QuatrixNotifier(BaseNotifier):
         await asyncio.to_thread(self.notify, context)
 
 
-def when_blocked(tell: Callable[[Context], Any], quatrix_conn_id: str = DEFAULT_CONN_ID) -> Callable[[Context], None]:
+def when_blocked(notify: Callable[[Context], Any], quatrix_conn_id: str = DEFAULT_CONN_ID) -> Callable[[Context], None]:
     """Return a callback that calls another one only while an account is blocked by a CAPTCHA.
 
     It also works among the ``notifiers`` of a task that asks a person: a failure to notify is logged, and does not keep
     the task from asking.
 
-    :param tell: such as a notifier; ``quatrix_captcha`` in its context and templates says what a person has to do.
+    :param notify: such as a notifier; ``quatrix_captcha`` in its context and templates says what a person has to do.
     :param quatrix_conn_id: connection of the account. Checking for the block costs no call.
     """
 
-    def tell_if_blocked(context: Context) -> None:
+    def notify_if_blocked(context: Context) -> None:
         from airflow_provider_quatrix.hooks.quatrix import QuatrixHook
         from airflow_provider_quatrix.hooks.wait_log import of_captcha
 
@@ -103,11 +103,11 @@ def when_blocked(tell: Callable[[Context], Any], quatrix_conn_id: str = DEFAULT_
             hook = QuatrixHook(quatrix_conn_id)
             if hook.session_state().status == "blocked":
                 found: Any = {**context, "quatrix_captcha": f"Quatrix waits for {of_captcha(hook.settings)}"}
-                tell(found)
+                notify(found)
         except Exception as error:  # noqa: BLE001 - Airflow would fail the task that asks
             log.warning("Nobody was notified that connection %r may be blocked: %s", quatrix_conn_id, error)
 
-    return tell_if_blocked
+    return notify_if_blocked
 
 
 def _name(context: Context) -> str:

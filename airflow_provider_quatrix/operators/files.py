@@ -109,7 +109,7 @@ class QuatrixUploadOperator(QuatrixMirroringOperator):
             **self._selection(),
             **self._how(),
         )
-        return self._told(results, context)
+        return self._xcom_of(results, context)
 
 
 class QuatrixDownloadOperator(QuatrixMirroringOperator):
@@ -158,7 +158,7 @@ class QuatrixDownloadOperator(QuatrixMirroringOperator):
             **self._selection(),
             **self._how(),
         )
-        return self._told(results, context)
+        return self._xcom_of(results, context)
 
 
 class _BulkMoveOperator(QuatrixTargetOperator, QuatrixPlacingOperator):

@@ -41,10 +41,10 @@ class QuatrixMirroringOperator(QuatrixMovingOperator, QuatrixPlacingOperator):
         """Return arguments for the hook."""
         return {**super()._how(), "delete_extra": self.delete_extra, "dry_run": self._dry_run}
 
-    def _told(self, results: Transfers, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+    def _xcom_of(self, results: Transfers, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Return what goes into the XCom. What a mirror has deleted gets an XCom key of its own."""
         if results.dry_run:
-            return foretold(results, summary=self._sums_up(len(results) + len(results.deleted)))
+            return dry_run_result(results, summary=self._sums_up(len(results) + len(results.deleted)))
         if self.delete_extra and self.do_xcom_push and "ti" in context:
             deleted = list(results.deleted)
             summary = {"summary": True, "deleted": len(deleted)}
@@ -76,7 +76,7 @@ def _is_final(path: Any) -> bool:
     return isinstance(path, str | PathLike) and not is_rendered_later(path)
 
 
-def foretold(results: Transfers, *, summary: bool) -> dict[str, Any]:
+def dry_run_result(results: Transfers, *, summary: bool) -> dict[str, Any]:
     """Return the result of a dry run.
 
     :param summary: numbers only.

@@ -147,7 +147,7 @@ class QuatrixLoginOperator(_QuatrixSessionOperator):
         wait_log = WaitLog()
         ends = time.monotonic() + self.captcha_timeout
         while not watch.poll(lambda: not self.hook.captcha_blocked(max_age=self.poll_interval / 2)):
-            wait_log.tell(of_captcha(self.hook.settings), STILL_BLOCKED)
+            wait_log.write(of_captcha(self.hook.settings), STILL_BLOCKED)
             left = ends - time.monotonic()
             if left <= 0:
                 raise AirflowException(self._in_vain())

@@ -9,8 +9,8 @@ from airflow_provider_quatrix.hooks.arguments import is_rendered_later
 from airflow_provider_quatrix.hooks.share_arguments import (
     LONGEST_MESSAGE,
     LONGEST_SUBJECT,
-    check_asked,
     check_quicklink,
+    check_request_recipients,
     checked_emails,
     checked_moment,
     checked_pin,
@@ -215,7 +215,7 @@ class QuatrixFileRequestOperator(QuatrixFileOperator):
         self.create_parents = self._flag("create_parents", create_parents)
         self._check_paths(folder=folder)
         if not is_rendered_later(recipients) and not self._from_mapping:
-            check_asked(checked_emails(recipients))
+            check_request_recipients(checked_emails(recipients))
 
     def _run(self, hook: QuatrixHook, context: Context) -> dict[str, Any]:
         return dict(

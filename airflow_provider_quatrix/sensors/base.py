@@ -113,7 +113,7 @@ class QuatrixSensor(NamedArguments, BaseSensorOperator):
         self._has_polled = self._has_polled or found is not None
         self._show(context, found)
         if not found and found is not None and self._wait_log is not None:
-            self._wait_log.tell(self.waited_for(), self._seen)
+            self._wait_log.write(self.waited_for(), self._seen)
         return found or False
 
     def _link(self, context: Context) -> None:

@@ -63,6 +63,6 @@ class RecordCipher:
 
 @lru_cache(maxsize=128)
 def _key(material: bytes) -> bytes:
-    """Return 64 bytes that cannot be told without the material, and take long to derive from it."""
+    """Return 64 bytes that cannot be computed without the material, and take long to derive from it."""
     slow = PBKDF2HMAC(algorithm=SHA256(), length=32, salt=_PURPOSE, iterations=_ITERATIONS).derive(material)
     return HKDFExpand(algorithm=SHA256(), length=64, info=_PURPOSE).derive(slow)

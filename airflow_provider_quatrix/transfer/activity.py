@@ -64,7 +64,7 @@ class LogReader:
 
         :raises ActivityLogError: the service does not return all of them.
         """
-        self._found, self._pages, self._window = {}, 0, interval.asked
+        self._found, self._pages, self._window = {}, 0, interval.request_interval
         if not self._follow_ids():
             self._follow_times()
         entries = [entry for entry in self._found.values() if interval.holds(entry.time)]
@@ -131,7 +131,7 @@ def _is_ordered(page: Sequence[Activity]) -> bool:
     return all(step >= 0 for step in steps) or all(step <= 0 for step in steps)
 
 
-def told(entry: Activity) -> ActivityResult:
+def as_result(entry: Activity) -> ActivityResult:
     """Return the parts of an entry that may be exported."""
     return ActivityResult(
         id=entry.id,
@@ -225,7 +225,7 @@ def _of_report(time: float, row: Mapping[str, Any]) -> ActivityResult:
         seconds=0.0,
         payload=payload,
     )
-    return ActivityResult(told(entry) | {"id": None, "seconds": None, "addresses": row["Client IPs"] or ""})
+    return ActivityResult(as_result(entry) | {"id": None, "seconds": None, "addresses": row["Client IPs"] or ""})
 
 
 def _report_time(text: str | None) -> float:

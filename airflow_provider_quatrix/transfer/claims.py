@@ -38,8 +38,8 @@ class Arrival:
     @classmethod
     def of(cls, entry: Entry) -> Arrival:
         """Return the arrival of a file that was listed."""
-        told = arrival_of(entry)
-        return cls(told["path"], told["id"], told["key"])
+        file = arrival_of(entry)
+        return cls(file["path"], file["id"], file["key"])
 
 
 def waiting(files: FilesApi, wanted: FileCriteria) -> list[Arrival]:

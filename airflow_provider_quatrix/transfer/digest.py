@@ -30,7 +30,7 @@ class FileDigest:
         self._hash = None if algorithm is None else hashlib.new(algorithm, usedforsecurity=False)
         self._at = 0
         self._reached = 0
-        self._told = 0
+        self._announced = 0
         self._closed = False
         self._error: OSError | None = None
         self._changed = threading.Condition()
@@ -41,9 +41,9 @@ class FileDigest:
 
     def reach(self, offset: int) -> None:
         """Allow all bytes ahead of an offset to be hashed; an offset below an earlier one changes nothing."""
-        if offset - self._told >= _WORTH_A_THREAD:
-            self._told = offset
-            self._tell(offset)
+        if offset - self._announced >= _WORTH_A_THREAD:
+            self._announced = offset
+            self._announce(offset)
 
     def up_to(self, offset: int) -> str:
         """Hash all bytes ahead of an offset.
@@ -55,7 +55,7 @@ class FileDigest:
         if self._thread is None:
             self._hash_to(offset)
         else:
-            self._tell(offset)
+            self._announce(offset)
             with self._changed:
                 while self._at < offset and self._error is None:
                     self._changed.wait(TICK)
@@ -86,7 +86,7 @@ class FileDigest:
                 self._changed.notify()
             self._thread.join()
 
-    def _tell(self, offset: int) -> None:
+    def _announce(self, offset: int) -> None:
         with self._changed:
             self._reached = max(self._reached, offset)
             self._changed.notify()

@@ -40,8 +40,8 @@ class FilesFailedError(QuatrixError):
 
     def __init__(self, failures: Sequence[tuple[str, Exception]], total: int) -> None:
         self.failures = tuple(failures)
-        told = [f"{path!r}: {_shortened(described(error))}" for path, error in self.failures]
-        super().__init__(f"{len(told)} of {total} files failed: {all_of(told)}")
+        shown = [f"{path!r}: {_shortened(described(error))}" for path, error in self.failures]
+        super().__init__(f"{len(shown)} of {total} files failed: {all_of(shown)}")
 
 
 def _shortened(text: str) -> str:

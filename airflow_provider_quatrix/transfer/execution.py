@@ -82,7 +82,7 @@ def run_upload(
         def move(job: UploadJob) -> Transferred:
             with doing("Uploading", str(job.source), to=job.target, remote=job.target):
                 sent = uploader.upload(job.source, job.target, if_exists=settings.if_exists)
-            return _told("Uploaded", str(job.source), sent, settings.checksum)
+            return _logged("Uploaded", str(job.source), sent, settings.checksum)
 
         def leave(job: UploadJob) -> Transferred:
             there = target.file(job.names)
@@ -138,7 +138,7 @@ def run_download(
         def move(job: DownloadJob) -> Transferred:
             with doing("Downloading", job.source, to=str(job.target), remote=job.source):
                 fetched = downloader.download(job.remote, job.target, if_exists=settings.if_exists)
-            return _told("Downloaded", job.source, fetched, settings.checksum)
+            return _logged("Downloaded", job.source, fetched, settings.checksum)
 
         def leave(job: DownloadJob) -> Transferred:
             size = job.remote.size
@@ -167,7 +167,7 @@ def run_download(
         return _execute(made, LocalTarget(made.base), settings, steps, stop=stop, journal=journal)
 
 
-def _told(what: str, source: str, result: Transferred, checksum: str | None) -> Transferred:
+def _logged(what: str, source: str, result: Transferred, checksum: str | None) -> Transferred:
     """Log what became of one file."""
     if result.skipped:
         log.info("Kept %s instead of %s", result.path, source)
@@ -211,7 +211,7 @@ def _execute(
     if settings.dry_run:
         if not settings.create_parents:
             target.prepare((), create_parents=False)
-        return _foretold(plan, target, settings, steps, changes)
+        return _dry_run(plan, target, settings, steps, changes)
     deleted = target.remove(changes.in_the_way)
     target.prepare(folders, create_parents=settings.create_parents)
     done, jobs = _done_before(plan, steps) if plan.again else ({}, plan.jobs)
@@ -259,7 +259,7 @@ def _changes(plan: Plan[J], target: Target, settings: TransferSettings, wanted: 
     return replace(changes, extra=tuple(names for names in changes.extra if target.is_removable(names)))
 
 
-def _foretold(
+def _dry_run(
     plan: Plan[J], target: Target, settings: TransferSettings, steps: _Steps[J], changes: Changes
 ) -> Transfers:
     """Report what a transfer would do.

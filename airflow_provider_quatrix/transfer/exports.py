@@ -74,7 +74,7 @@ class Interval:
         return self.start <= time < self.end
 
     @property
-    def asked(self) -> tuple[int, int]:
+    def request_interval(self) -> tuple[int, int]:
         """The interval to request from the service, which takes whole seconds: a bit more than the interval itself."""
         return math.floor(self.start) - _SLACK, math.ceil(self.end) + _SLACK
 

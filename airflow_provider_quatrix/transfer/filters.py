@@ -98,8 +98,8 @@ class FileFilter:
             is_possible = True
         if not is_possible:
             raise ValueError(
-                f"newer_than is {_told(given['newer_than'])} and older_than is {_told(given['older_than'])}: no file "
-                "is both. Give a newer_than that is the earlier moment"
+                f"newer_than is {_as_text(given['newer_than'])} and older_than is {_as_text(given['older_than'])}: no "
+                "file is both. Give a newer_than that is the earlier moment"
             )
 
     @property
@@ -108,7 +108,7 @@ class FileFilter:
         return self != type(self)()
 
     @property
-    def looks_inside(self) -> bool:
+    def needs_metadata(self) -> bool:
         """Whether it uses size or time of a file."""
         return self.is_active and self != type(self)(self.include, self.exclude)
 
@@ -158,7 +158,7 @@ def _unix_time(moment: float | timedelta | None, now: float) -> float | None:
     return now - moment.total_seconds() if isinstance(moment, timedelta) else moment
 
 
-def _told(moment: object) -> str:
+def _as_text(moment: object) -> str:
     return str(moment) if isinstance(moment, timedelta) else repr(moment)
 
 

@@ -186,7 +186,7 @@ class FileCriteria:
         if not all(found):
             return []
         by_path = {entry.path: entry for entries in found for entry in entries}
-        return [told_of(entry) for _, entry in sorted(by_path.items())]
+        return [report_of(entry) for _, entry in sorted(by_path.items())]
 
     def fitting(self, seen: Mapping[Place, Snapshot]) -> list[tuple[Entry, float]]:
         """Return the files that fit a path or pattern, of any age, with the time at which they were seen.
@@ -223,7 +223,7 @@ class FileCriteria:
         ]
 
 
-def told_of(entry: Entry) -> dict[str, Any]:
+def report_of(entry: Entry) -> dict[str, Any]:
     """Return the report of a file that was found: ``path``, ``id``, ``size``, ``modified`` (ISO 8601, UTC)."""
     return {
         "path": entry.path,

@@ -134,7 +134,7 @@ def _taken(entries: Iterable[LocalEntry], files: FileFilter) -> Iterator[LocalEn
     """Yield the files that are wanted."""
     now = time.time()
     for entry in entries:
-        if files.looks_inside:
+        if files.needs_metadata:
             found = entry.path.stat()
             if not files.takes(entry.names, found.st_size, found.st_mtime, now):
                 continue

@@ -95,8 +95,8 @@ class QuatrixTrigger(BaseTrigger):
         patience = [Patience(self.max_failures, self.poll_interval, pace=self.poll_interval) for _ in polls]
         answers: dict[int, Any] = {}
         payload: dict[str, Any] | None = None
-        async with aclosing(results(polls, self.poll_interval, self._may_settle)) as told:
-            async for place, result in told:
+        async with aclosing(results(polls, self.poll_interval, self._may_settle)) as polled:
+            async for place, result in polled:
                 answers.pop(place, None)
                 if result.error is None:
                     patience[place].answered()
@@ -105,7 +105,7 @@ class QuatrixTrigger(BaseTrigger):
                         all_answers = [answers[each] for each in range(len(polls))]
                         payload = self.evaluate(all_answers)
                         if payload is None and (line := self.description(all_answers)):
-                            wait_log.tell(*line)
+                            wait_log.write(*line)
                 elif not patience[place].outlasts(result.error, result.asked):
                     payload = self.failure(result.error)
                 if payload is not None:

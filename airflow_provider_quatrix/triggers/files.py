@@ -18,7 +18,7 @@ from airflow_provider_quatrix.transfer.patterns import escape
 from airflow_provider_quatrix.transfer.sources import Sources
 from airflow_provider_quatrix.triggers.base import QuatrixTrigger
 from airflow_provider_quatrix.triggers.event_state import EventState
-from airflow_provider_quatrix.triggers.looks import Look, looks_into
+from airflow_provider_quatrix.triggers.folder_polls import FolderPoll, poll_folders
 
 try:
     from airflow.triggers.base import BaseEventTrigger
@@ -222,40 +222,40 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
 
         :param kwargs: arguments of one of the triggers that share the stream.
         """
-        from airflow_provider_quatrix.triggers.producer import LookProducer
+        from airflow_provider_quatrix.triggers.producer import FolderPollProducer
 
-        return LookProducer(cls(**kwargs)._looks())
+        return FolderPollProducer(cls(**kwargs)._polls())
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Look]:
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[FolderPoll]:
         """Yield polls of the folders, if nobody reports when events have been stored.
 
         :param kwargs: arguments of one of the triggers that share the stream.
         """
-        async with aclosing(cls(**kwargs)._looks()) as looks:
-            async for seen in looks:
-                yield Look(seen)
+        async with aclosing(cls(**kwargs)._polls()) as polls:
+            async for seen in polls:
+                yield FolderPoll(seen)
 
-    def _looks(self) -> AsyncGenerator[Mapping[Place, Snapshot], None]:
+    def _polls(self) -> AsyncGenerator[Mapping[Place, Snapshot], None]:
         fetchers = {place: _fetcher(self.quatrix_conn_id, place) for place in self.wanted.places}
-        return looks_into(fetchers, self.quatrix_conn_id, self.poll_interval)
+        return poll_folders(fetchers, self.quatrix_conn_id, self.poll_interval)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Report files to who runs the trigger without a shared stream; the listings are shared nevertheless."""
-        looks = cast("AsyncGenerator[Look, None]", self.open_shared_stream(self.serialize()[1]))
-        async with aclosing(looks):
-            async for event in self.filter_shared_stream(looks):
+        polls = cast("AsyncGenerator[FolderPoll, None]", self.open_shared_stream(self.serialize()[1]))
+        async with aclosing(polls):
+            async for event in self.filter_shared_stream(polls):
                 yield event
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[FolderPoll]) -> AsyncIterator[TriggerEvent]:
         """Report the files that polls have seen, and store which were reported once Airflow has stored the events.
 
         :param shared_stream: the polls.
         """
         state = self._state()
         arrivals: Arrivals | None = None
-        telling: list[tuple[Look, Batch]] = []
-        async for look in shared_stream:
+        unconfirmed: list[tuple[FolderPoll, Batch]] = []
+        async for poll in shared_stream:
             if arrivals is None:
                 kept = await state.read()
                 if kept is None:
@@ -264,15 +264,15 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
                 from airflow_provider_quatrix.transfer.arrivals import Arrivals
 
                 arrivals = Arrivals(self.wanted, kept)
-            outcomes = [(told.is_stored, told, batch) for told, batch in telling]
-            for is_stored, _, batch in outcomes:
+            outcomes = [(earlier.is_stored, earlier, sent) for earlier, sent in unconfirmed]
+            for is_stored, _, sent in outcomes:
                 if is_stored is not None:
-                    (arrivals.was_told if is_stored else arrivals.was_lost)(batch)
-            telling = [(told, batch) for is_stored, told, batch in outcomes if is_stored is None]
-            batch = arrivals.news(look.seen, _MOST_EVENTS if look.says_when_stored else None)
+                    (arrivals.confirm if is_stored else arrivals.release)(sent)
+            unconfirmed = [(earlier, sent) for is_stored, earlier, sent in outcomes if is_stored is None]
+            batch = arrivals.new_files(poll.seen, _MOST_EVENTS if poll.awaits_ack else None)
             if batch.files:
-                look.has_events = True
-                telling.append((look, batch))
+                poll.has_events = True
+                unconfirmed.append((poll, batch))
             for file in batch.files:
                 yield TriggerEvent(file)  # type: ignore[no-untyped-call]
             await state.write(arrivals.kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from airflow_provider_quatrix.triggers.looks import Look
+from airflow_provider_quatrix.triggers.folder_polls import FolderPoll
 
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer
@@ -20,45 +20,45 @@ if TYPE_CHECKING:
     from airflow_provider_quatrix.transfer.folder_poller import Place, Snapshot
 
 
-class LookProducer(SharedStreamProducer):
+class FolderPollProducer(SharedStreamProducer):
     """Polls for all triggers that watch the same folders with the same connection.
 
     Once the events of a poll are stored, the same poll is yielded again. Then the triggers store what they have
     reported, and report what was too much for the first time.
 
-    :param looks: what each poll saw.
+    :param polls: what each poll saw.
     """
 
-    def __init__(self, looks: AsyncGenerator[Mapping[Place, Snapshot], None]) -> None:
-        self._looks = looks
+    def __init__(self, polls: AsyncGenerator[Mapping[Place, Snapshot], None]) -> None:
+        self._polls = polls
         self._settled = asyncio.Event()
 
-    async def open_stream(self) -> AsyncGenerator[tuple[Look, Look], None]:
+    async def open_stream(self) -> AsyncGenerator[tuple[FolderPoll, FolderPoll], None]:
         """Yield polls, each twice: for the triggers, and for Airflow, which returns it to :meth:`advance`."""
         seen: Mapping[Place, Snapshot] = {}
-        following = asyncio.ensure_future(anext(self._looks))
+        following = asyncio.ensure_future(anext(self._polls))
         settled = asyncio.ensure_future(self._settled.wait())
         try:
             while True:
                 await asyncio.wait([following, settled], return_when=asyncio.FIRST_COMPLETED)
                 if following.done():
                     seen = following.result()
-                    following = asyncio.ensure_future(anext(self._looks))
+                    following = asyncio.ensure_future(anext(self._polls))
                 if settled.done():
                     self._settled.clear()
                     settled = asyncio.ensure_future(self._settled.wait())
-                look = Look(seen, says_when_stored=True)
-                yield look, look
+                poll = FolderPoll(seen, awaits_ack=True)
+                yield poll, poll
         finally:
             for task in (following, settled):
                 task.cancel()
             await asyncio.wait([following, settled])
-            await self._looks.aclose()
+            await self._polls.aclose()
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Remember whether the events of polls have been stored."""
         for item in batch:
-            look: Look = item.broker_payload
-            look.outcome = item.outcome.is_clean
-            if look.has_events:
+            poll: FolderPoll = item.broker_payload
+            poll.outcome = item.outcome.is_clean
+            if poll.has_events:
                 self._settled.set()

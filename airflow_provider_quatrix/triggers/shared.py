@@ -45,7 +45,7 @@ class _Waiter:
     place: int
     interval: float
     may_be_over: Callable[[int, PollResult], bool]
-    told: asyncio.Event
+    updated: asyncio.Event
     joined: int = field(default_factory=lambda: next(_moments))
     # Queue of one: only the newest result matters.
     newest: PollResult | None = None
@@ -59,7 +59,7 @@ class _Waiter:
         """
         if self.joined < result.moment:
             self.newest, self.has_heard, self.hurried = result, True, False
-            self.told.set()
+            self.updated.set()
             return
         try:
             self.hurried = self.may_be_over(self.place, result)
@@ -176,16 +176,16 @@ async def results(
     :param may_be_over: returns whether an older result would have ended the caller's wait; if so, the next poll does
         not wait for the interval.
     """
-    told = asyncio.Event()
+    updated = asyncio.Event()
     waiters = [
-        _Waiter(place, max(interval, SHORTEST_INTERVAL), may_be_over or _never, told) for place in range(len(polls))
+        _Waiter(place, max(interval, SHORTEST_INTERVAL), may_be_over or _never, updated) for place in range(len(polls))
     ]
     try:
         for poll, waiter in zip(polls, waiters, strict=True):
             poll.join(waiter)
         while True:
-            await told.wait()
-            told.clear()
+            await updated.wait()
+            updated.clear()
             for waiter in waiters:
                 newest, waiter.newest = waiter.newest, None
                 if newest is not None:

@@ -289,7 +289,7 @@ def test_failures_name_what_was_done(quatrix_emulator: EmulatorClient, hook: Tri
 def test_a_stopped_export_leaves_nothing(
     hook: TriedHook, log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_quatrix.hooks.audit.told", lambda _entry: hook.stop())
+    monkeypatch.setattr("airflow_provider_quatrix.hooks.audit.as_result", lambda _entry: hook.stop())
     monkeypatch.setattr("airflow_provider_quatrix.hooks.audit.as_csv", lambda _entries: b"")
     quatrix = "quatrix:///a.csv"
     with pytest.raises(TransferStoppedError):

@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_quatrix.api.auth import Credentials
 from airflow_provider_quatrix.hooks.share_arguments import (
     InvalidShareError,
-    check_asked,
     check_quicklink,
+    check_request_recipients,
     checked_emails,
     checked_moment,
     checked_number_of_recipients,
@@ -56,7 +56,10 @@ def test_addresses(value: Any, expected: tuple[str, ...]) -> None:
         (lambda: checked_emails([5]), "recipients has 5: give e-mail addresses as text"),
         (lambda: checked_emails(5), "recipients is 5: give"),
         (lambda: checked_emails({"email": "anna@example.com"}), "recipients is {'email'"),
-        (lambda: check_asked(()), "recipients is empty: give the e-mail addresses of those who are to send files"),
+        (
+            lambda: check_request_recipients(()),
+            "recipients is empty: give the e-mail addresses of those who are to send files",
+        ),
         (lambda: checked_text("subject", 5, 500), "subject is 5: give a text"),
         (lambda: checked_text("message", "x" * 10_001, 10_000), "message has 10,001 characters.*10,000: shorten it"),
         (lambda: checked_pin(""), "pin is empty: give a text"),

@@ -54,7 +54,7 @@ def test_a_wait_in_one_process_is_told_once_a_minute(lines: list[str]) -> None:
     times = []
     for _ in range(301):
         before = len(lines)
-        wait_log.tell("x", "nothing")
+        wait_log.write("x", "nothing")
         if len(lines) > before:
             times.append(now[0])
         now[0] += 1
@@ -69,7 +69,7 @@ def test_a_wait_in_a_process_per_look_is_told_once_in_each_minute_of_the_clock(
     for look in range(200):
         now = 1015.0 + look * (interval + 0.3)
         before = len(lines)
-        WaitLog(interval, is_first=look == 0, now=lambda now=now: now).tell("x", "nothing")
+        WaitLog(interval, is_first=look == 0, now=lambda now=now: now).write("x", "nothing")
         if len(lines) > before:
             times.append(now)
     minutes = [time // 60 for time in times]

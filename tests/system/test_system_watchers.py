@@ -228,4 +228,4 @@ def kept(airflow: AirflowProcess) -> list[str]:
 
 
 def marks(text: str) -> int:
-    return len(json.loads(text)["told"].split())
+    return len(json.loads(text)["reported"].split())

@@ -16,7 +16,7 @@ from airflow_provider_quatrix.emulator.service.errors import ApiError
 from airflow_provider_quatrix.emulator.service.paging import Page, page_of
 from airflow_provider_quatrix.emulator.settings import EmulatorSettings
 from airflow_provider_quatrix.transfer import activity
-from airflow_provider_quatrix.transfer.activity import COLUMNS, LogReader, as_csv, read_report, told
+from airflow_provider_quatrix.transfer.activity import COLUMNS, LogReader, as_csv, as_result, read_report
 from airflow_provider_quatrix.transfer.exports import ActivityLogError, Interval
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ PAYLOAD = {
 
 
 def test_nothing_that_opens_a_share_is_written_down() -> None:
-    shown = told(entry(1, 1_767_225_600.0, PAYLOAD))
+    shown = as_result(entry(1, 1_767_225_600.0, PAYLOAD))
     assert shown["details"] == {
         "subject": "See *** at once",
         "recipients": ["anna@example.com", "***"],
@@ -203,7 +203,7 @@ def test_nothing_that_opens_a_share_is_written_down() -> None:
 
 def test_what_stands_for_a_share_is_the_same_in_all_its_entries() -> None:
     first, again, other = (
-        told(entry(number, 1.0, payload)).share
+        as_result(entry(number, 1.0, payload)).share
         for number, payload in enumerate(
             [{"share_id": SHARE}, {"share": SHARE.upper()}, {"share_id": SHARE.replace("0b", "0c")}]
         )
@@ -211,7 +211,7 @@ def test_what_stands_for_a_share_is_the_same_in_all_its_entries() -> None:
     assert first == again
     assert len({first, other, ""}) == 3
     for payload in (None, [], "text", {}, {"share_id": 5}, {"share_id": "no uuid"}):
-        assert (told(entry(1, 1.0, payload)).share, told(entry(1, 1.0, payload)).details) == ("", {})
+        assert (as_result(entry(1, 1.0, payload)).share, as_result(entry(1, 1.0, payload)).details) == ("", {})
 
 
 def rows(data: bytes) -> list[dict[str, str]]:
@@ -221,7 +221,7 @@ def rows(data: bytes) -> list[dict[str, str]]:
 def test_a_file_of_entries() -> None:
     first = entry(1, 1_767_225_600.0, {"files": [{"name": 'a,"b"\nü', "path": "/a"}]})
     odd = entry(2, 1_767_225_601.0, {"subject": "\ud800"})
-    (one, two) = rows(as_csv([told(first), told(odd)]))
+    (one, two) = rows(as_csv([as_result(first), as_result(odd)]))
     assert tuple(one) == COLUMNS
     assert (one["id"], one["seconds"], one["share"], one["addresses"]) == ("id-00001", "0.5", "", "")
     assert one["details"] == '{"files": [{"name": "a,\\"b\\"\\nü", "path": "/a"}]}'

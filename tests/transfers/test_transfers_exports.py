@@ -33,7 +33,7 @@ def test_an_interval() -> None:
     assert str(DAY) == "2026-01-01T00:00:00+00:00 to 2026-01-02T00:00:00+00:00"
     assert DAY.file_name == "activity_20260101T000000_20260102T000000.csv"
     assert [DAY.holds(time) for time in (DAY.start - 0.1, DAY.start, DAY.end - 0.1, DAY.end)] == [0, 1, 1, 0]
-    assert Interval(10.5, 20.5).asked == (9, 22)
+    assert Interval(10.5, 20.5).request_interval == (9, 22)
 
 
 def test_an_interval_is_of_whole_seconds() -> None:

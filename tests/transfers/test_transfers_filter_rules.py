@@ -126,5 +126,5 @@ def test_folders_that_can_hold_nothing(arguments: dict[str, Any], folder: str, e
 def test_without_filters_nothing_is_looked_at() -> None:
     assert not Selection.of(keep_structure=True, missing_ok=True).files.is_active
     assert FileFilter.of(exclude="*.tmp").is_active
-    assert not FileFilter.of(exclude="*.tmp").looks_inside
-    assert FileFilter.of(max_size=0).looks_inside
+    assert not FileFilter.of(exclude="*.tmp").needs_metadata
+    assert FileFilter.of(max_size=0).needs_metadata

@@ -155,7 +155,7 @@ def test_a_file_is_told_again_where_it_comes_back_or_gets_another_name(quatrix_e
         await asyncio.to_thread(QuatrixHook().move, "/in/b.csv", "/out/b.csv")
         assert await triggerer.look() == []
         # Nothing is kept of what is not there.
-        assert [text for text in store.kept.values() if '"told": ""' in text] == list(store.kept.values())
+        assert [text for text in store.kept.values() if '"reported": ""' in text] == list(store.kept.values())
         await asyncio.to_thread(QuatrixHook().move, "/out/b.csv", "/in/b.csv")
         back = await triggerer.look()
         assert (names(back), keys(back)) == (["b.csv"], first)

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Seconds between two log lines about failed polls.
-_TELL_SECONDS = 60.0
+_LOG_SECONDS = 60.0
 # Seconds after which an event counts as stored, if Airflow does not report it. Airflow takes one or two.
 _STORED_SECONDS = 30.0
 
 
 @dataclass(eq=False)
-class Look:
+class FolderPoll:
     """What one poll saw, and what became of its events.
 
     :param seen: the content of the folders, without those that could not be listed.
-    :param says_when_stored: Airflow will report whether it has stored the events.
+    :param awaits_ack: Airflow will report whether it has stored the events.
     """
 
     seen: Mapping[Place, Snapshot]
-    says_when_stored: bool = False
+    awaits_ack: bool = False
     has_events: bool = False
     outcome: bool | None = None
     at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
@@ -40,12 +40,12 @@ class Look:
     @property
     def is_stored(self) -> bool | None:
         """Whether Airflow has stored all events; ``None`` while that is not known."""
-        if self.says_when_stored:
+        if self.awaits_ack:
             return self.outcome
         return True if asyncio.get_running_loop().time() - self.at >= _STORED_SECONDS else None
 
 
-async def looks_into(
+async def poll_folders(
     fetchers: Mapping[Place, tuple[Hashable, Callable[[float], Snapshot]]], conn_id: str, interval: float
 ) -> AsyncGenerator[dict[Place, Snapshot], None]:
     """Yield the content of folders after every poll, for as long as the caller listens; outages do not end it.
@@ -59,15 +59,15 @@ async def looks_into(
     complaints = _Complaints(conn_id, interval)
     seen: dict[Place, Snapshot] = {}
     asked: set[Place] = set()
-    async with aclosing(results(polls, interval)) as told:
-        async for number, result in told:
+    async with aclosing(results(polls, interval)) as polled:
+        async for number, result in polled:
             place = places[number]
             asked.add(place)
             seen.pop(place, None)
             if result.error is None:
                 seen[place] = result.value
             else:
-                complaints.tell(place[0], result.error)
+                complaints.log(place[0], result.error)
             if seen and len(asked) == len(places):
                 yield dict(seen)
 
@@ -78,16 +78,16 @@ class _Complaints:
     def __init__(self, conn_id: str, interval: float) -> None:
         self._conn_id = conn_id
         self._interval = interval
-        self._told: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
-    def tell(self, folder: str, error: Exception) -> None:
+    def log(self, folder: str, error: Exception) -> None:
         from airflow_provider_quatrix.api.retry import is_outage
         from airflow_provider_quatrix.hooks.failures import advice
 
         now = asyncio.get_running_loop().time()
-        if now - self._told.get(folder, -_TELL_SECONDS) < _TELL_SECONDS:
+        if now - self._logged_at.get(folder, -_LOG_SECONDS) < _LOG_SECONDS:
             return
-        self._told[folder] = now
+        self._logged_at[folder] = now
         log.log(
             logging.WARNING if is_outage(error) else logging.ERROR,
             "Listing %s (connection %r) failed: %s. %s The next poll is in %g s",
