@@ -80,16 +80,14 @@ def cleanup(args: argparse.Namespace, output: Output) -> int:
     """Remove what killed uploads left behind."""
     cleaned = QuatrixHook(args.conn_id).cleanup(args.path, older_than=args.older_than, dry_run=args.dry_run)
     would = "Would remove" if args.dry_run else "Removed"
+    uploads = f"{cleaned.files} unfinished uploads ({size_of(cleaned.bytes)})"
     output.show(
         {
             "files": cleaned.paths,
             "bytes": cleaned.bytes,
-            "notes": cleaned.notes,
+            "checkpoints": cleaned.checkpoints,
             "dry_run": args.dry_run,
         },
-        [
-            f"{would} {cleaned.files} unfinished uploads ({size_of(cleaned.bytes)}) and {cleaned.notes} checkpoints",
-            *cleaned.paths,
-        ],
+        [f"{would} {uploads} and {cleaned.checkpoints} checkpoints", *cleaned.paths],
     )
     return Exit.DONE

@@ -27,7 +27,7 @@ from airflow_provider_quatrix.hooks.share_arguments import (
 )
 from airflow_provider_quatrix.hooks.share_receipts import receipts
 from airflow_provider_quatrix.hooks.share_references import ShareKind, ShareReference
-from airflow_provider_quatrix.hooks.sharing import Made, OnceOnly, Order, Sought, revoke
+from airflow_provider_quatrix.hooks.sharing import MadeShare, PlannedShare, ShareIdentity, ShareMaker, revoke
 from airflow_provider_quatrix.hooks.storage import StorageCalls
 from airflow_provider_quatrix.transfer.error_context import doing
 from airflow_provider_quatrix.transfer.options import checked_flag
@@ -119,8 +119,8 @@ class ShareCalls(StorageCalls):
         if not sources.all:
             raise InvalidShareError("paths is empty: give the path of a file or folder")
 
-        def plan() -> Order:
-            return self._share_order(new, sources, emails, create_contacts=create_contacts, quicklink=quicklink)
+        def plan() -> PlannedShare:
+            return self._planned_share(new, sources, emails, create_contacts=create_contacts, quicklink=quicklink)
 
         with doing("Sharing", ", ".join(source.text for source in sources)):
             # Without the subject, which may contain the time of a try.
@@ -129,9 +129,9 @@ class ShareCalls(StorageCalls):
         shown = made.shown | {"files": [FileResult(file) for file in made.shown["files"]]}
         return ShareResult(reference=self._sealed(made), **shown)
 
-    def _share_order(
+    def _planned_share(
         self, new: NewShare, sources: Sources, emails: Sequence[str], *, create_contacts: bool, quicklink: bool
-    ) -> Order:
+    ) -> PlannedShare:
         profile = self.client.profile()
         limits = ShareLimits.from_profile(profile.raw)
         _check_type(limits, new.share_type)
@@ -152,18 +152,18 @@ class ShareCalls(StorageCalls):
             "pin_protected": new.pin is not None,
         }
 
-        def send() -> Made:
+        def send() -> MadeShare:
             if quicklink:
                 made = self.client.shares.create_quicklink(files, subject=new.subject, pin=new.pin, notify=new.notify)
             else:
                 order = replace(new, folder_id=folder_id, file_ids=files, recipient_ids=ids)
                 made = self.client.shares.create_share(order)
             ends = made.expires or new.expires
-            return Made(made.id, "", made.activates, ends, shown | {"expires": iso_time(ends)})
+            return MadeShare(made.id, "", made.activates, ends, shown | {"expires": iso_time(ends)})
 
         names = tuple(sorted(entry.file.name for entry in entries))
-        sought = Sought(kind, profile.id, new.subject, tuple(emails), names, mails=new.send_email)
-        return Order(sought, Made("", expires=new.expires, shown=shown), send)
+        identity = ShareIdentity(kind, profile.id, new.subject, tuple(emails), names, mails=new.send_email)
+        return PlannedShare(identity, MadeShare("", expires=new.expires, shown=shown), send)
 
     def revoke_share(self, share: Share) -> bool:
         """End a share, quicklink or request for files.
@@ -247,36 +247,36 @@ class ShareCalls(StorageCalls):
             checked_flag(name, value)
         path = join(split(path_of(folder, "folder")))
 
-        def plan() -> Order:
+        def plan() -> PlannedShare:
             owner = self.client.profile().id
             folder_id = self._tree().folder_id(path, create=create_parents)
             ids = recipient_ids(self.client, emails, create=create_contacts)
             shown = {"kind": str(ShareKind.REQUEST), "folder": path, "recipients": list(emails)}
 
-            def send() -> Made:
+            def send() -> MadeShare:
                 made = self.client.shares.request_files(ids, folder_id, message=message, send_email=send_email)
-                return Made(made.id, made.url, shown=shown)
+                return MadeShare(made.id, made.url, shown=shown)
 
             # The e-mails of a request are sent by a job.
-            sought = Sought(ShareKind.REQUEST, owner, emails=emails, folder_id=folder_id, mails=False)
-            return Order(sought, Made("", shown=shown), send)
+            identity = ShareIdentity(ShareKind.REQUEST, owner, emails=emails, folder_id=folder_id, mails=False)
+            return PlannedShare(identity, MadeShare("", shown=shown), send)
 
         with doing("Asking for files into", path):
             made = self._once("request", plan, path, *emails)
         log.info("Asked %s for files into %s", ", ".join(emails), path)
         return RequestResult(reference=self._sealed(made), **made.shown)
 
-    def _once(self, what: str, plan: Callable[[], Order], *parts: str) -> Made:
+    def _once(self, what: str, plan: Callable[[], PlannedShare], *parts: str) -> MadeShare:
         attempt = self.attempt
-        once = OnceOnly(
+        maker = ShareMaker(
             self.client,
             self._checkpoint_of(what, *parts),
             is_retry=attempt.is_retry,
             last_try=attempt.last_try,
         )
-        return once.make(plan)
+        return maker.make(plan)
 
-    def _sealed(self, made: Made) -> str:
+    def _sealed(self, made: MadeShare) -> str:
         shown: Mapping[str, Any] = made.shown
         return ShareReference(
             ShareKind(shown["kind"]),

@@ -37,7 +37,7 @@ _LOG_SLACK = 60.0
 
 
 @dataclass(frozen=True)
-class Sought:
+class ShareIdentity:
     """What distinguishes the share of a task from others.
 
     :param owner_id: user who shares.
@@ -72,7 +72,7 @@ class Sought:
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeShare:
     """What was made.
 
     :param id: part of the link.
@@ -90,53 +90,53 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Order:
+class PlannedShare:
     """A share or request that is going to be made.
 
-    :param wanted: how it will be, without id and link.
+    :param draft: how it will be, without id and link.
     :param send: makes it.
     """
 
-    sought: Sought
-    wanted: Made
-    send: Callable[[], Made]
+    identity: ShareIdentity
+    draft: MadeShare
+    send: Callable[[], MadeShare]
 
 
 @dataclass(frozen=True)
-class _Note:
+class _Progress:
     """What the tries know.
 
-    :param wanted: how it will be, without id and link.
+    :param draft: how it will be, without id and link.
     :param before: marks of what was there before and fits.
     :param discarded: marks of what was made only in part, and ended by a later try.
     :param made: what was made, once that is known.
     """
 
-    sought: Sought
-    wanted: Made
+    identity: ShareIdentity
+    draft: MadeShare
     before: tuple[str, ...] = ()
     discarded: tuple[str, ...] = ()
-    made: Made | None = None
+    made: MadeShare | None = None
 
     @classmethod
-    def read(cls, text: str | None) -> _Note | None:
+    def read(cls, text: str | None) -> _Progress | None:
         try:
             kept: dict[str, Any] = json.loads(text or "")
-            sought = kept["sought"]
-            lists = {name: tuple(sought[name]) for name in ("emails", "names")}
+            identity = kept["identity"]
+            lists = {name: tuple(identity[name]) for name in ("emails", "names")}
             return cls(
-                Sought(**{**sought, "kind": ShareKind(sought["kind"]), **lists}),
-                Made(**kept["wanted"]),
+                ShareIdentity(**{**identity, "kind": ShareKind(identity["kind"]), **lists}),
+                MadeShare(**kept["draft"]),
                 tuple(kept["before"]),
                 tuple(kept["discarded"]),
-                None if kept["made"] is None else Made(**kept["made"]),
+                None if kept["made"] is None else MadeShare(**kept["made"]),
             )
         except (ValueError, TypeError, KeyError):
             return None
 
 
-class OnceOnly:
-    """Makes something once for all tries of a task.
+class ShareMaker:
+    """Makes a share or request once for all tries of a task.
 
     :param checkpoint: keeps what the tries know; ``None`` outside of tasks, where there are no retries.
     :param is_retry: an earlier try may have made it.
@@ -151,40 +151,40 @@ class OnceOnly:
         self._is_retry = is_retry
         self._last_try = last_try
 
-    def make(self, plan: Callable[[], Order]) -> Made:
+    def make(self, plan: Callable[[], PlannedShare]) -> MadeShare:
         """Make it, or return what an earlier try has made.
 
         :param plan: gets what is needed; not called if nothing is left to do.
         """
         discarded: tuple[str, ...] = ()
-        note = _Note.read(self._checkpoint.read()) if self._is_retry and self._checkpoint is not None else None
-        if note is not None:
-            made = note.made or self._settled(note)
+        progress = _Progress.read(self._checkpoint.read()) if self._is_retry and self._checkpoint is not None else None
+        if progress is not None:
+            made = progress.made or self._settled(progress)
             if made is not None:
                 log.info("An earlier try has done it; nothing is sent again")
                 return made
-            discarded = note.discarded
-        order = plan()
+            discarded = progress.discarded
+        planned = plan()
         if self._checkpoint is None:
-            return order.send()
-        note = _Note(order.sought, order.wanted, self._before(order.sought), discarded)
-        self._write(note)
+            return planned.send()
+        progress = _Progress(planned.identity, planned.draft, self._before(planned.identity), discarded)
+        self._write(progress)
         try:
-            made = order.send()
+            made = planned.send()
         except OF_THE_ACCOUNT:
             raise
         except QuatrixError as error:
-            found = self._after_failure(note, error)
+            found = self._after_failure(progress, error)
             if found is None:
                 raise
             made = found
-        self._write(replace(note, made=made))
+        self._write(replace(progress, made=made))
         return made
 
-    def _before(self, sought: Sought) -> tuple[str, ...]:
+    def _before(self, identity: ShareIdentity) -> tuple[str, ...]:
         """Return marks of what fits and is there already."""
         try:
-            return tuple(mark(each.id) for each in self._client.tracking.shares() if sought.may_be(each))
+            return tuple(mark(each.id) for each in self._client.tracking.shares() if identity.may_be(each))
         except QuatrixPermissionDenied:
             # Then a retry cannot look for it either. It fails, as it might share twice.
             log.warning(
@@ -192,69 +192,69 @@ class OnceOnly:
             )
             return ()
 
-    def _settled(self, note: _Note) -> Made | None:
+    def _settled(self, progress: _Progress) -> MadeShare | None:
         """Return what an earlier try has made without a record of it; what it made only in part is ended."""
-        self._end_discarded(note)
-        found = self._found(note)
+        self._end_discarded(progress)
+        found = self._found(progress)
         if found is None:
             return None
-        if not found.revoked and self._is_mailed_by_now(note.sought, found) is False:
-            self._discard(note, found)
+        if not found.revoked and self._is_mailed_by_now(progress.identity, found) is False:
+            self._discard(progress, found)
             return None
-        return self._adopted(note, found)
+        return self._adopted(progress, found)
 
-    def _end_discarded(self, note: _Note) -> None:
+    def _end_discarded(self, progress: _Progress) -> None:
         """End what an earlier try was going to end."""
-        for entry in self._client.tracking.shares() if note.discarded else ():
-            if mark(entry.id) in note.discarded and not entry.revoked:
-                self._end(note, entry)
+        for entry in self._client.tracking.shares() if progress.discarded else ():
+            if mark(entry.id) in progress.discarded and not entry.revoked:
+                self._end(progress, entry)
 
-    def _after_failure(self, note: _Note, error: QuatrixError) -> Made | None:
+    def _after_failure(self, progress: _Progress, error: QuatrixError) -> MadeShare | None:
         """Return what was made although the call has failed."""
         refused = isinstance(error, QuatrixApiError)
         try:
-            found = self._found(note)
+            found = self._found(progress)
             if found is None:
                 if refused and not is_outage(error) and self._checkpoint is not None:
                     self._checkpoint.delete()
                 return None
-            is_mailed = self._is_mailed(note.sought, found)
+            is_mailed = self._is_mailed(progress.identity, found)
             if is_mailed or (is_mailed is None and not refused):
-                return self._adopted(note, found)
+                return self._adopted(progress, found)
             # If only the response was lost, the mail may still be on its way. A retry checks again.
             if refused or self._last_try:
-                self._discard(note, found)
+                self._discard(progress, found)
         except QuatrixError as another:
             log.warning("Whether the call succeeded is not known yet (%s); the next try checks", another)
         return None
 
-    def _found(self, note: _Note) -> TrackedShare | None:
-        known = {*note.before, *note.discarded}
+    def _found(self, progress: _Progress) -> TrackedShare | None:
+        identity, known = progress.identity, {*progress.before, *progress.discarded}
         for entry in self._client.tracking.shares():
-            if note.sought.may_be(entry) and mark(entry.id) not in known and self._is(note.sought, entry):
+            if identity.may_be(entry) and mark(entry.id) not in known and self._is_same(identity, entry):
                 return entry
         return None
 
-    def _is(self, sought: Sought, entry: TrackedShare) -> bool:
-        """Return whether what fits is the one that was made."""
+    def _is_same(self, identity: ShareIdentity, entry: TrackedShare) -> bool:
+        """Return whether an entry that fits is what was made."""
         try:
-            if sought.is_request:
-                return self._client.shares.return_info(entry.id).folder_id == sought.folder_id
-            return tuple(sorted(file.name for file in self._client.tracking.files(entry.id))) == sought.names
+            if identity.is_request:
+                return self._client.shares.return_info(entry.id).folder_id == identity.folder_id
+            return tuple(sorted(file.name for file in self._client.tracking.files(entry.id))) == identity.names
         except (QuatrixNotFound, QuatrixPermissionDenied):
             # Nothing more is known of it, as it has ended.
             return True
 
-    def _is_mailed_by_now(self, sought: Sought, entry: TrackedShare) -> bool | None:
+    def _is_mailed_by_now(self, identity: ShareIdentity, entry: TrackedShare) -> bool | None:
         """Return the same as :meth:`_is_mailed`, but give the mail some time."""
         ends = time.monotonic() + MAIL_SECONDS
-        while (is_mailed := self._is_mailed(sought, entry)) is False and time.monotonic() < ends:
+        while (is_mailed := self._is_mailed(identity, entry)) is False and time.monotonic() < ends:
             time.sleep(_MAIL_PAUSE)
         return is_mailed
 
-    def _is_mailed(self, sought: Sought, entry: TrackedShare) -> bool | None:
+    def _is_mailed(self, identity: ShareIdentity, entry: TrackedShare) -> bool | None:
         """Return whether the recipients were notified; ``None`` if the activity log does not say."""
-        if not sought.mails:
+        if not identity.mails:
             return True
         try:
             log_since = self._client.tracking.activity(start=max(0.0, entry.created - _LOG_SLACK))
@@ -263,26 +263,26 @@ class OnceOnly:
             return None
         return any(each.action == "sent-email" for each in about) if about else None
 
-    def _adopted(self, note: _Note, entry: TrackedShare) -> Made:
-        ends, shown = entry.expires or note.wanted.expires, note.wanted.shown
+    def _adopted(self, progress: _Progress, entry: TrackedShare) -> MadeShare:
+        ends, shown = entry.expires or progress.draft.expires, progress.draft.shown
         if "expires" in shown:
             shown = shown | {"expires": iso_time(ends)}
-        made = replace(note.wanted, id=entry.id, expires=ends, shown=shown)
-        self._write(replace(note, made=made))
+        made = replace(progress.draft, id=entry.id, expires=ends, shown=shown)
+        self._write(replace(progress, made=made))
         return made
 
-    def _discard(self, note: _Note, entry: TrackedShare) -> None:
+    def _discard(self, progress: _Progress, entry: TrackedShare) -> None:
         log.warning("An earlier call did not notify the recipients: what it made is revoked")
-        self._write(replace(note, discarded=(*note.discarded, mark(entry.id))))
-        self._end(note, entry)
+        self._write(replace(progress, discarded=(*progress.discarded, mark(entry.id))))
+        self._end(progress, entry)
 
-    def _end(self, note: _Note, entry: TrackedShare) -> None:
+    def _end(self, progress: _Progress, entry: TrackedShare) -> None:
         with suppress(QuatrixNotFound):
-            revoke(self._client, note.sought.kind, entry.id)
+            revoke(self._client, progress.identity.kind, entry.id)
 
-    def _write(self, note: _Note) -> None:
+    def _write(self, progress: _Progress) -> None:
         if self._checkpoint is not None:
-            self._checkpoint.write(json.dumps(asdict(note)))
+            self._checkpoint.write(json.dumps(asdict(progress)))
 
 
 def revoke(client: QuatrixClient, kind: ShareKind, share_id: str) -> None:

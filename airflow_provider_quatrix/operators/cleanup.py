@@ -28,7 +28,8 @@ class QuatrixCleanupOperator(QuatrixFileOperator):
         Set it longer than the time between two tries of a task.
     :param dry_run: remove nothing, only report what would be removed.
     :param quatrix_conn_id: connection of type ``quatrix`` (templated).
-    :return: ``{"files", "bytes", "notes"}``: how many unfinished uploads with how many bytes, and how many checkpoints.
+    :return: ``{"files", "bytes", "checkpoints"}``: how many unfinished uploads with how many bytes, and how many
+        checkpoints.
     """
 
     template_fields: Sequence[str] = ("quatrix_conn_id", "path")
@@ -50,4 +51,4 @@ class QuatrixCleanupOperator(QuatrixFileOperator):
 
     def _run(self, hook: QuatrixHook, context: Context) -> dict[str, int]:
         cleaned = hook.cleanup(self.path, older_than=self.older_than, dry_run=self._dry_run)
-        return {name: cleaned[name] for name in ("files", "bytes", "notes")}
+        return {name: cleaned[name] for name in ("files", "bytes", "checkpoints")}

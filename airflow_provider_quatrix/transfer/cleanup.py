@@ -20,11 +20,11 @@ class Cleaned:
     """What a cleanup has removed, or would remove.
 
     :param parts: unfinished uploads.
-    :param notes: how many checkpoints of transfers.
+    :param checkpoints: how many checkpoints of transfers.
     """
 
     parts: tuple[Entry, ...]
-    notes: int
+    checkpoints: int
 
     @property
     def size(self) -> int:

@@ -260,20 +260,20 @@ class CleanedResult(Result):
 
     :ivar files: how many unfinished uploads.
     :ivar bytes: their size.
-    :ivar notes: how many checkpoints of transfers.
+    :ivar checkpoints: how many checkpoints of transfers.
     :ivar paths: where the unfinished uploads were.
     """
 
     files: int
     bytes: int
-    notes: int
+    checkpoints: int
     paths: list[str]
 
     @classmethod
     def of(cls, cleaned: Cleaned) -> Self:
         """Return the result of a cleanup."""
         paths = [part.path for part in cleaned.parts]
-        return cls(files=len(paths), bytes=cleaned.size, notes=cleaned.notes, paths=paths)
+        return cls(files=len(paths), bytes=cleaned.size, checkpoints=cleaned.checkpoints, paths=paths)
 
 
 class ApiKeyResult(Result):

@@ -56,7 +56,7 @@ async def poll_folders(
     """
     polls = [shared_poll(key, fetch, conn_id) for key, fetch in fetchers.values()]
     places = list(fetchers)
-    complaints = _Complaints(conn_id, interval)
+    failures = _FailureLog(conn_id, interval)
     seen: dict[Place, Snapshot] = {}
     asked: set[Place] = set()
     async with aclosing(results(polls, interval)) as polled:
@@ -67,12 +67,12 @@ async def poll_folders(
             if result.error is None:
                 seen[place] = result.value
             else:
-                complaints.log(place[0], result.error)
+                failures.log(place[0], result.error)
             if seen and len(asked) == len(places):
                 yield dict(seen)
 
 
-class _Complaints:
+class _FailureLog:
     """Logs failed polls, at most once a minute: there is no task here that could fail instead."""
 
     def __init__(self, conn_id: str, interval: float) -> None:

@@ -170,7 +170,7 @@ def test_cleanup(cli: Callable[..., Done], quatrix_emulator: EmulatorClient) -> 
     quatrix_emulator.advance(2 * 86_400)
     assert cli("cleanup").out.startswith("Removed 0 unfinished uploads (0 B)")
     dry = cli("cleanup", "/in", "--older-than", "1", "--dry-run", "--output", "json").json
-    assert dry == {"files": [left], "bytes": 11, "notes": 0, "dry_run": True}
+    assert dry == {"files": [left], "bytes": 11, "checkpoints": 0, "dry_run": True}
     done = cli("cleanup", "--older-than", "1")
     assert done.out.splitlines() == ["Removed 1 unfinished uploads (11 B) and 0 checkpoints", left]
     assert quatrix_emulator.files(EMAIL)[-1]["path"] == "/in"

@@ -95,7 +95,7 @@ def test_housekeeping(quatrix_emulator: EmulatorClient) -> None:
         f"{month}/b.csv",
     }
     assert outcome.tasks["clean"].xcom == 2
-    assert outcome.tasks["clean_up"].xcom == {"files": 1, "bytes": 4, "notes": 0}
+    assert outcome.tasks["clean_up"].xcom == {"files": 1, "bytes": 4, "checkpoints": 0}
 
 
 def test_housekeeping_on_a_day_when_nothing_is_old(quatrix_emulator: EmulatorClient) -> None:
@@ -107,4 +107,4 @@ def test_housekeeping_on_a_day_when_nothing_is_old(quatrix_emulator: EmulatorCli
     there = {entry["path"] for entry in quatrix_emulator.files(EMAIL) if entry["type"] == "F"}
     assert there == {"/reports/a.csv", "/reports/new.tmp", f"{outcome.tasks['month'].xcom['path']}/a.csv"}
     assert outcome.tasks["clean"].xcom == 0
-    assert outcome.tasks["clean_up"].xcom == {"files": 0, "bytes": 0, "notes": 0}
+    assert outcome.tasks["clean_up"].xcom == {"files": 0, "bytes": 0, "checkpoints": 0}

@@ -227,7 +227,7 @@ def test_a_note_that_cannot_be_read_counts_as_none(quatrix_emulator: EmulatorCli
     call, hook = CALLS["share"][1], TriedHook()
     call(hook, resume_key="task")
     (note,) = hook._kept
-    note.write('{"sought": {}}')
+    note.write('{"identity": {}}')
     call(TriedHook(), resume_key="task", is_retry=True)
     assert len(done(quatrix_emulator)) == 2
 

@@ -43,7 +43,7 @@ def test_only_old_parts_below_the_folder_are_removed(quatrix_emulator: EmulatorC
     quatrix_emulator.put_file(EMAIL, f"/in/{YOUNG}", b"whole", modified=1_000_000_000)
     cleaned = QuatrixHook().cleanup("/in", older_than=DAY, dry_run=dry_run)
     assert sorted(cleaned.paths) == old
-    assert (cleaned.bytes, cleaned.notes) == (8, 0)
+    assert (cleaned.bytes, cleaned.checkpoints) == (8, 0)
     assert there(quatrix_emulator) == sorted([*others, f"/in/{YOUNG}", *(old if dry_run else [])])
 
 
@@ -62,7 +62,7 @@ def test_only_old_notes_of_the_connection_are_deleted(
     }
     old = {f"quatrix_default__{NAME}": sealed(hook, 2 * DAY)}
     MemoryStore._texts.update(kept | old)
-    assert hook.cleanup(older_than=DAY, dry_run=dry_run).notes == 1
+    assert hook.cleanup(older_than=DAY, dry_run=dry_run).checkpoints == 1
     left = {name: text for name, text in MemoryStore._texts.items() if name in {*kept, *old}}
     assert left == (kept | old if dry_run else kept)
 
@@ -89,13 +89,13 @@ def test_notes_are_found_among_airflows_variables(quatrix_connection: QuatrixCon
         notes_of_another_week() >> clean_up >> left()
     outcome = run(dag)
     assert outcome.state == "success"
-    assert outcome.tasks["clean_up"].xcom == {"files": 0, "bytes": 0, "notes": 1}
+    assert outcome.tasks["clean_up"].xcom == {"files": 0, "bytes": 0, "checkpoints": 1}
     assert outcome.tasks["left"].xcom == [True, False]
 
 
 def test_a_store_that_tells_no_names_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__QUATRIX__SESSION_STORE", "airflow_provider_quatrix.sessions.stores.MemoryStore")
-    assert QuatrixHook().cleanup().notes == 0
+    assert QuatrixHook().cleanup().checkpoints == 0
 
 
 @pytest.mark.parametrize(
