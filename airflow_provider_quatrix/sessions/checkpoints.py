@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_quatrix.sessions.stores import UPLOAD_PREFIX, MemoryStore, upload_store
+from airflow_provider_quatrix.sessions.stores import UPLOAD_PREFIX, MemoryStore, upload_store, uploads_of
 from airflow_provider_quatrix.sessions.variables import variable_names
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def all_checkpoints(setting: str, conn_id: str, cipher: RecordCipher) -> list[En
     :param setting: option ``session_store`` of the section ``[quatrix]``. A class of the user's cannot list.
     :param cipher: made from the connection's secrets.
     """
-    of_connection = f"{conn_id}__"
+    of_connection = uploads_of(conn_id)
     if setting == "variable":
         prefix = UPLOAD_PREFIX + of_connection
         names = variable_names(prefix)

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Without a word such as "token", by which Airflow masks values: its API server and triggerer keep every value that they
-# mask, and each makes the next one slower. A text changes often and is encrypted, so it needs no mask.
 VARIABLE_PREFIX = "quatrix_session__"
 UPLOAD_PREFIX = "quatrix_upload__"
+# By these words in a Variable's name, Airflow masks its value. Its API server and triggerer keep every value that they
+# mask, and each makes the next one slower. A text changes often and is encrypted, so its name must not cause that.
+_MASKED_WORDS = re.compile(
+    "access_key|api_?key|auth_header|authorization|bearer|connection_string|dsn|keyfile_dict|passphrase|passwd|password"
+    "|private_key|proxies|proxy|secret|service_account|service_key|token|webhook_url"
+)
 
 
 class SessionStore(Protocol):
@@ -135,8 +139,14 @@ def upload_store(setting: str, conn_id: str, upload: str) -> SessionStore:
     :param setting: see :func:`session_store`.
     :param upload: identifies an upload.
     """
-    name = f"{conn_id}__{upload}"
+    name = uploads_of(conn_id) + upload
     return VariableStore(UPLOAD_PREFIX + name) if setting == "variable" else _other_store(setting, name)
+
+
+def uploads_of(conn_id: str) -> str:
+    """Return how the names of all checkpoints of a connection begin."""
+    readable = conn_id if _MASKED_WORDS.search(conn_id.lower()) is None else _digest(conn_id)
+    return f"{readable}__"
 
 
 def session_store(setting: str, name: str) -> SessionStore:
@@ -170,10 +180,16 @@ def _other_store(setting: str, name: str) -> SessionStore:
 def account_name(base_url: str, login: str, team: str = "") -> str:
     """Return the name of an account's record: readable, and without characters that a URL must escape.
 
+    A part by which Airflow would mask the record is left out.
+
     :param login: the user; case does not matter.
     :param team: Airflow's team, if there are teams: a Variable belongs to one team, but its name is unique over all.
     """
     parts = (urlsplit(base_url).netloc.lower(), login.casefold(), team)
-    digest = hashlib.sha256("\n".join((base_url, *parts[1:])).encode()).hexdigest()[:8]
     readable = (re.sub(r"[^a-z0-9.-]+", "_", part.lower())[:60] for part in parts if part)
-    return "__".join((*readable, digest))
+    shown = (part for part in readable if _MASKED_WORDS.search(part) is None)
+    return "__".join((*shown, _digest("\n".join((base_url, *parts[1:])))))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

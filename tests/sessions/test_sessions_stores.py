@@ -10,13 +10,21 @@ import pytest
 from airflow import __version__ as airflow_version
 
 from airflow_provider_quatrix.sessions.stores import (
+    UPLOAD_PREFIX,
+    VARIABLE_PREFIX,
     MemoryStore,
     SessionStore,
     VariableStore,
     account_name,
     session_store,
+    uploads_of,
 )
 from airflow_provider_quatrix.sessions.variables import AirflowVariable
+
+try:
+    from airflow._shared.secrets_masker.secrets_masker import DEFAULT_SENSITIVE_FIELDS
+except ImportError:  # Airflow 2
+    from airflow.utils.log.secrets_masker import DEFAULT_SENSITIVE_FIELDS
 
 HERE = Path(__file__).parent
 
@@ -60,6 +68,21 @@ def test_an_account_has_a_name_that_a_person_recognises(base_url: str, login: st
     name = account_name(base_url, login, team)
     assert name.startswith(begins)
     assert len(name) == len(begins) + 8
+
+
+@pytest.mark.parametrize("word", sorted(DEFAULT_SENSITIVE_FIELDS))
+def test_no_name_has_a_word_by_which_airflow_masks(word: str) -> None:
+    user = f"the-{word.upper()}-robot@acme.example"
+    names = [
+        VARIABLE_PREFIX + account_name("https://acme.quatrix.it", user),
+        VARIABLE_PREFIX + account_name(f"https://{word}s.acme.example", "robot", f"team {word}"),
+        UPLOAD_PREFIX + uploads_of(f"quatrix_{word}"),
+    ]
+    # Airflow compares in lower case.
+    assert [name for name in names if any(each in name.lower() for each in DEFAULT_SENSITIVE_FIELDS)] == []
+    assert names[0].startswith("quatrix_session__acme.quatrix.it__")
+    assert names[1].startswith("quatrix_session__robot__")
+    assert uploads_of(f"quatrix_{word}") != uploads_of(f"quatrix-{word}")
 
 
 def test_accounts_and_teams_have_names_of_their_own() -> None:
