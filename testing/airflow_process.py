@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Self
 
 import psutil
@@ -102,7 +102,7 @@ class AirflowProcess(AirflowClient):
         if done.returncode != 0:
             raise AirflowError(f"airflow db migrate failed:\n{done.stdout}{done.stderr}")
         if self.database_url.startswith("sqlite:///"):
-            with sqlite3.connect(self.database_url.removeprefix("sqlite:///")) as database:
+            with closing(sqlite3.connect(self.database_url.removeprefix("sqlite:///"))) as database:
                 database.execute("PRAGMA journal_mode=WAL")
         self._migrated = True
 
