@@ -325,6 +325,20 @@ class TestPartialFiles:
         assert files.chunk(key, b"y" * 9999, "bytes 0-9998/9999").status_code == 200
         assert files.finalize(key).json()["size"] == 9999
 
+    def test_what_was_begun_before_a_reset_is_not_counted_after_it(
+        self, files: FileCalls, emulator: EmulatorClient
+    ) -> None:
+        key = files.link("a")["upload_key"]
+        parts = urlsplit(emulator.url)
+        with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+            head = f"POST /upload/chunked/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n"
+            connection.sendall(head.encode() + b"Content-Range: bytes 0-1999/2000\r\n\r\n" + b"x" * 1000)
+            until(lambda: emulator.uploads[0]["size"] == 1000)
+            emulator.reset()
+            connection.sendall(b"x" * 1000)
+            connection.recv(1)
+        assert emulator.counters["upload_bytes"] == 0
+
     def test_a_fault_in_the_middle(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
         emulator.fault("/upload/chunked/*", cut="request", after_bytes=150_000)

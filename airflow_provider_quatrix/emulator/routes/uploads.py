@@ -144,10 +144,12 @@ async def _receive(request: Request, upload: Upload, pieces: AsyncIterator[bytes
     emulator = emulator_of(request)
     uploads, speed = emulator.files.uploads, emulator.settings.bytes_per_second
     transport = request.scope["state"][TRANSPORT]
+    # A reset replaces the counters. What was begun before it is not counted after it.
+    counters = emulator.counters
     refusal: ApiError | None = None
     with uploads.open(upload) as writer:
         async for piece in pieces:
-            emulator.counters.upload_bytes += len(piece)
+            counters.upload_bytes += len(piece)
             if refusal is not None:
                 continue
             try:

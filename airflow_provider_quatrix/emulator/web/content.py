@@ -79,6 +79,8 @@ class ContentResponse(Response):
         if length is not None and not endless:
             self.headers["content-length"] = str(length)
         self._emulator = emulator
+        # Those of now, as a reset replaces them.
+        self._counters = None if emulator is None else emulator.counters
         self._blocks = blocks
         self._length = length
         self._endless = endless
@@ -115,8 +117,8 @@ class ContentResponse(Response):
             if self._sent == self._length:
                 # At once, since a client that knows the length may continue before the response ends.
                 self._complete(transport)
-            if self._emulator is not None:
-                self._emulator.counters.download_bytes += len(block)
+            if self._counters is not None:
+                self._counters.download_bytes += len(block)
             # Let other requests run.
             await (asyncio.sleep(0) if speed is None else slow_down(len(block), speed, transport))
 
