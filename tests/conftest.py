@@ -137,9 +137,9 @@ def _empty_database() -> None:
         try:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         except sqlite3.DatabaseError as error:
-            begins = DATABASE.read_bytes()[:200]
+            begins = {file.name: file.read_bytes()[:200] for file in AIRFLOW_HOME.glob(f"{DATABASE.name}*")}
             raise AssertionError(
-                f"The last test has broken Airflow's database, which begins with {begins!r}"
+                f"The last test has broken Airflow's database, whose files begin with {begins!r}"
             ) from error
         for table in sorted(tables & {"variable", "connection"}):
             database.execute(f"DELETE FROM {table}")  # noqa: S608 - one of two names
