@@ -6,9 +6,8 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-import airflow.triggers.base
 from airflow.providers.common.compat.sdk import AirflowException
-from airflow.triggers.base import TriggerEvent
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_quatrix.hooks.arguments import DEFAULT_CONN_ID, is_rendered_later
 from airflow_provider_quatrix.hooks.attempt import checkpoint_name
@@ -23,7 +22,7 @@ from airflow_provider_quatrix.triggers.folder_polls import FolderPoll, poll_fold
 try:
     from airflow.triggers.base import BaseEventTrigger
 except ImportError:  # Airflow 2
-    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]
+    BaseEventTrigger = BaseTrigger  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence
@@ -169,7 +168,7 @@ class QuatrixFileEventTrigger(BaseEventTrigger):
         min_age: timedelta | float = 0.0,
         poll_interval: timedelta | float = 60.0,
     ) -> None:
-        if not hasattr(airflow.triggers.base, "BaseEventTrigger"):
+        if BaseEventTrigger is BaseTrigger:
             raise AirflowException(
                 "QuatrixFileEventTrigger needs Airflow 3, as 2 has no asset watchers: use QuatrixFileSensor"
             )

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,18 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@contextmanager
+def begun_chunk(emulator: EmulatorClient, key: str, size: int) -> Iterator[socket.socket]:
+    """Send the head of a chunk and its first 1,000 bytes, and wait until they have arrived."""
+    parts = urlsplit(emulator.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        head = f"POST /upload/chunked/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n"
+        content_range = f"Content-Range: bytes 0-{size - 1}/{size}\r\n\r\n"
+        connection.sendall(f"{head}{content_range}".encode() + b"x" * 1000)
+        until(lambda: emulator.uploads[0]["size"] == 1000)
+        yield connection
 
 
 class TestLink:
@@ -315,11 +328,8 @@ class TestPartialFiles:
 
     def test_what_came_before_the_client_left_is_there(self, files: FileCalls, emulator: EmulatorClient) -> None:
         key = files.link("a")["upload_key"]
-        parts = urlsplit(emulator.url)
-        with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-            head = f"POST /upload/chunked/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n"
-            connection.sendall(head.encode() + b"Content-Range: bytes 0-9998/9999\r\n\r\n" + b"x" * 1000)
-            until(lambda: emulator.uploads[0]["size"] == 1000)
+        with begun_chunk(emulator, key, 9999):
+            pass
         until(lambda: emulator.recent_calls[0]["path"] == "/upload/chunked/{key}")
         assert emulator.counters["upload_bytes"] == 1000
         assert files.chunk(key, b"y" * 9999, "bytes 0-9998/9999").status_code == 200
@@ -328,12 +338,7 @@ class TestPartialFiles:
     def test_what_was_begun_before_a_reset_is_not_counted_after_it(
         self, files: FileCalls, emulator: EmulatorClient
     ) -> None:
-        key = files.link("a")["upload_key"]
-        parts = urlsplit(emulator.url)
-        with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-            head = f"POST /upload/chunked/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n"
-            connection.sendall(head.encode() + b"Content-Range: bytes 0-1999/2000\r\n\r\n" + b"x" * 1000)
-            until(lambda: emulator.uploads[0]["size"] == 1000)
+        with begun_chunk(emulator, files.link("a")["upload_key"], 2000) as connection:
             emulator.reset()
             connection.sendall(b"x" * 1000)
             connection.recv(1)
